@@ -1,0 +1,66 @@
+"""What can go wrong in the rooms that all stages share. One exception for each failure; its text is for the person who
+has to act on it: what happened, where, and what to do. Failures of one stage alone stand in that stage's own
+``errors.py``.
+
+    WatchwordError
+    ├── NatsUnavailable          no server answers, or it refuses us
+    ├── ServerTooOld             the server lacks what the streams need
+    ├── StreamMissing            a stream or bucket was never declared, or was deleted
+    ├── StreamDiffers            the server kept a stream otherwise than asked
+    ├── PublishRefused           a conditional write lost: the subject changed meanwhile
+    ├── PublishUnconfirmed       no acknowledgement within the time for retries
+    ├── NameRefused              a name can't become a subject token
+    ├── MessageRefused           a message can't be handled: it becomes a dead letter
+    ├── ConfigurationUnreadable  an entry of the bucket is not what this version understands
+    ├── ScheduleRefused          a schedule is neither a name, a duration nor a cron line
+    ├── LeaseLost                another process holds, or may hold, the lease by now
+    └── AlertmanagerError        see shared/alertmanager.py
+"""
+
+
+class WatchwordError(Exception):
+    """The root of everything that Watchword raises on purpose."""
+
+
+class NatsUnavailable(WatchwordError):
+    """No NATS server answers at the given address, or it refuses the credentials."""
+
+
+class ServerTooOld(WatchwordError):
+    """The NATS server is older than the streams need; it would drop settings without a word."""
+
+
+class StreamMissing(WatchwordError):
+    """A stream or bucket does not exist; ``watchword init`` declares it."""
+
+
+class StreamDiffers(WatchwordError):
+    """The server echoes other settings than those that were asked for."""
+
+
+class PublishRefused(WatchwordError):
+    """A conditional write was refused: the subject's last sequence is not the expected one (JetStream error 10071)."""
+
+
+class PublishUnconfirmed(WatchwordError):
+    """The stream did not acknowledge a message within the time allowed for retries."""
+
+
+class NameRefused(WatchwordError):
+    """A name is empty or longer than 120 bytes, so it can't become a token of a subject or key."""
+
+
+class MessageRefused(WatchwordError):
+    """A message can't be handled and will not be handled later either; its reason goes into the dead letter."""
+
+
+class ConfigurationUnreadable(WatchwordError):
+    """An entry of the configuration bucket is not what this version understands."""
+
+
+class ScheduleRefused(WatchwordError):
+    """A schedule is neither a known name, nor a duration, nor a cron line with a known time zone."""
+
+
+class LeaseLost(WatchwordError):
+    """The lease on a target ran out or was taken over; nothing may be written in its name any more."""
