@@ -1,0 +1,1 @@
+"""The publisher: results become Alertmanager alerts."""

@@ -1,0 +1,1 @@
+"""The scheduler: what runs when, due slots become requests."""

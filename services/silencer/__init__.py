@@ -1,0 +1,1 @@
+"""The silencer: mute requests become Alertmanager silences."""
