@@ -1,0 +1,230 @@
+"""What the configuration bucket says, as a fold over its entries: targets, checks and settings, each with the revision
+(sequence of the bucket) that wrote it. The view only ever learns from what is there: an entry that is absent proves
+nothing, only an explicit marker (a delete of the key) removes. Settings come from two origins, the file that was
+applied and what people change at run time; a person's word wins over the file's, and ``apply`` leaves it alone.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from shared import subjects
+from shared.checks import Check
+from shared.cloudevents import explain
+from shared.errors import NameRefused
+from shared.severity import Severity
+from shared.targets import SecretReference, Target, Tls
+
+Origin = Literal["file", "person"]
+ORIGINS: tuple[Origin, ...] = ("person", "file")
+"""In the order of their weight: the first that says something wins."""
+
+Value = TypeVar("Value")
+
+
+class Setting(BaseModel):
+    """What every setting carries: who said it, when, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    author: str = ""
+    reason: str = ""
+    at: dt.datetime | None = None
+
+
+class Disabled(Setting):
+    """A check that is off, or explicitly on again, everywhere or on one target."""
+
+    disabled: bool = True
+
+
+class Interval(Setting):
+    """A schedule: a name, a duration or a cron line; for a check, a check on a target, or what a name means."""
+
+    schedule: str
+
+
+class SeverityOverride(Setting):
+    """The severity that the findings of a check get here, instead of the one that its script gives."""
+
+    severity: Severity
+
+
+class RiskAccepted(Setting):
+    """An exception: findings of a check on a target that are accepted until a date, by whom and why."""
+
+    check: str
+    target: str
+    labels: dict[str, str] = Field(default_factory=dict)
+    """The finding's labels; only those given must agree."""
+    until: dt.datetime
+
+
+class Credential(BaseModel):
+    """How to show who we are to an Alertmanager or a Prometheus; secrets are references, resolved where they are used."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    username: str | None = None
+    password: SecretReference | None = None
+    bearer_token: SecretReference | None = None
+    tls: Tls | None = None
+
+
+class Alertmanager(BaseModel):
+    """One Alertmanager, or a cluster: alerts go to every member, silences to one of them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    urls: tuple[str, ...] = Field(min_length=1)
+    credential: Credential = Credential()
+
+
+class Alertmanagers(Setting):
+    """Where alerts and silences go."""
+
+    alertmanagers: tuple[Alertmanager, ...]
+
+
+class Muting(Setting):
+    """How long a mute lasts when the request does not say."""
+
+    default: str = "24h"
+
+
+class MetricsSource(Setting):
+    """The Prometheus-compatible server that METRICS_ queries ask."""
+
+    url: str
+    credential: Credential = Credential()
+
+
+class Installation(Setting):
+    """What tells this installation's alerts from others': their generatorURL begins with this URL."""
+
+    url: str
+
+
+SETTING_MODELS: Mapping[str, type[Setting]] = {
+    "disabled": Disabled,
+    "interval": Interval,
+    "schedule": Interval,
+    "severity": SeverityOverride,
+    "exception": RiskAccepted,
+    "alertmanagers": Alertmanagers,
+    "muting": Muting,
+    "metrics": MetricsSource,
+    "installation": Installation,
+}
+"""The model of each kind of setting; a key is ``setting.<origin>.<kind>[.<names>…]``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[Value]):
+    """A value of the bucket and the revision that wrote it; None is an explicit removal."""
+
+    value: Value | None
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one entry of the bucket changed. ``name`` is a target's or check's name, or a setting's kind."""
+
+    kind: Literal["target", "check", "setting", "unreadable"]
+    name: str
+    revision: int
+    is_removal: bool
+    names: tuple[str, ...] = ()
+    """For a setting: the names after its kind, a check's and perhaps a target's."""
+
+
+@dataclass(slots=True)
+class Configuration:
+    """The view. Fed with every entry in the order of the bucket; asked by all stages."""
+
+    targets: dict[str, Entry[Target]] = field(default_factory=dict)
+    checks: dict[str, Entry[Check]] = field(default_factory=dict)
+    settings: dict[tuple[str, ...], Entry[Setting]] = field(default_factory=dict)
+    """By the parts of the key after ``setting``: origin, kind, names."""
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Entries that this version does not understand, with the reason; their last readable value stays."""
+    revision: int = 0
+    """The newest revision seen."""
+
+    def apply(self, key: str, data: bytes | None, revision: int) -> Change:
+        """Take in one entry; ``data`` None is an explicit removal. Never raises: what is broken is remembered."""
+        self.revision = max(self.revision, revision)
+        is_removal = data is None
+        try:
+            parts = subjects.parse_key(key)
+            match parts:
+                case ("target", name):
+                    target = None if data is None else Target.model_validate_json(data)
+                    self.targets[name] = Entry(target, revision)
+                    change = Change("target", name, revision, is_removal)
+                case ("check", name):
+                    check = None if data is None else Check.model_validate_json(data)
+                    self.checks[name] = Entry(check, revision)
+                    change = Change("check", name, revision, is_removal)
+                case ("setting", _, kind, *names) if kind in SETTING_MODELS:
+                    setting = None if data is None else SETTING_MODELS[kind].model_validate_json(data)
+                    self.settings[parts[1:]] = Entry(setting, revision)
+                    change = Change("setting", kind, revision, is_removal, tuple(names))
+                case _:
+                    return self._not_understood(key, "no kind of entry that this version knows", revision)
+        except ValidationError as broken:
+            return self._not_understood(key, explain(broken), revision)
+        except NameRefused as broken:
+            return self._not_understood(key, str(broken), revision)
+        self.unreadable.pop(key, None)
+        return change
+
+    def _not_understood(self, key: str, reason: str, revision: int) -> Change:
+        self.unreadable[key] = reason
+        return Change("unreadable", key, revision, is_removal=False)
+
+    def target(self, name: str) -> Target | None:
+        """Return a target of the inventory, or None."""
+        entry = self.targets.get(name)
+        return entry.value if entry else None
+
+    def check(self, name: str) -> Check | None:
+        """Return a check's definition, or None."""
+        entry = self.checks.get(name)
+        return entry.value if entry else None
+
+    def all_targets(self) -> list[Target]:
+        """Return the inventory by name."""
+        return [entry.value for _, entry in sorted(self.targets.items()) if entry.value is not None]
+
+    def all_checks(self) -> list[Check]:
+        """Return the checks by name."""
+        return [entry.value for _, entry in sorted(self.checks.items()) if entry.value is not None]
+
+    def is_target_removed(self, name: str) -> bool:
+        """Say whether a target was explicitly removed; False for one that was merely never seen."""
+        entry = self.targets.get(name)
+        return entry is not None and entry.value is None
+
+    def is_check_removed(self, name: str) -> bool:
+        """Say whether a check was explicitly removed; False for one that was merely never seen."""
+        entry = self.checks.get(name)
+        return entry is not None and entry.value is None
+
+    def setting(self, model: type[Value], kind: str, *names: str) -> Value | None:
+        """Return what is set, a person's word before the file's, or None."""
+        for origin in ORIGINS:
+            entry = self.settings.get((origin, kind, *names))
+            if entry is not None and isinstance(entry.value, model):
+                return entry.value
+        return None
+
+    def setting_revision(self, kind: str, *names: str) -> int:
+        """Return the newest revision that set or removed something, 0 when nothing ever did."""
+        entries = (self.settings.get((origin, kind, *names)) for origin in ORIGINS)
+        return max((entry.revision for entry in entries if entry), default=0)
