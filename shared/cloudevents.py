@@ -1,6 +1,6 @@
-"""Reading and writing CloudEvents on NATS. Our own events go out in binary content mode: the attributes are headers, the
-body is the event itself. What comes in may be that, or a structured CloudEvent (the event stands in its ``data``), or
-plain JSON without any header, or nothing at all: the empty message is the empty event.
+"""Reading and writing CloudEvents on NATS. Our own events go out in binary content mode: the attributes are headers,
+the body is the event itself. What comes in may be that, or a structured CloudEvent (the event stands in its ``data``),
+or plain JSON without any header, or nothing at all: the empty message is the empty event.
 """
 
 import base64

@@ -64,7 +64,7 @@ class RiskAccepted(Setting):
 
 
 class Credential(BaseModel):
-    """How to show who we are to an Alertmanager or a Prometheus; secrets are references, resolved where they are used."""
+    """How to show who we are to an Alertmanager or a Prometheus; secrets are references, resolved on use."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -6,7 +6,7 @@ uses those.
 import datetime as dt
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from shared.events import Event, Moment, ShortText
 from shared.severity import Severity
@@ -26,7 +26,7 @@ class Matcher(Event):
     is_regex: Annotated[bool, Field(alias="isRegex")] = False
     is_equal: Annotated[bool, Field(alias="isEqual")] = True
 
-    model_config = {"frozen": True, "extra": "ignore", "populate_by_name": True, "serialize_by_alias": True}
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
 
 
 class MuteRequested(Event):
@@ -45,7 +45,7 @@ class MuteRequested(Event):
     created_by: ShortText = ""
     comment: ShortText = ""
 
-    model_config = {"frozen": True, "extra": "ignore", "populate_by_name": True, "serialize_by_alias": True}
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True)
 
 
 class UnmuteRequested(Event):

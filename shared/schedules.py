@@ -137,11 +137,12 @@ def revision_of(configuration: Configuration, target: Target, checks: list[Check
     of every setting for them, also one that was removed. A request is owed when it is newer than the last asked for.
     """
     entry = configuration.targets.get(target.name)
-    revisions = [entry.revision if entry else 0]
+    revisions = [entry.revision if entry else 0, configuration.setting_revision("schedule", "all")]
+    revisions += [configuration.setting_revision("schedule", name) for name in {check.interval for check in checks}]
     for check in checks:
         definition = configuration.checks.get(check.name)
         revisions.append(definition.revision if definition else 0)
-        for kind in ("disabled", "severity"):
+        for kind in ("disabled", "interval", "severity"):
             revisions.append(configuration.setting_revision(kind, check.name))
             revisions.append(configuration.setting_revision(kind, check.name, target.name))
     return max(revisions)

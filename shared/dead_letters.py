@@ -1,0 +1,104 @@
+"""What can't be handled is kept: a dead letter has the original bytes as its body, the original headers each behind
+``Original-``, and in headers of its own the reason, the stage that refused it, and where and when the message was
+stored. So it can be read with any NATS client, replayed after a fix, or dropped.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nats.js import JetStreamContext
+
+from shared import subjects
+from shared.following import Stored
+from shared.publishing import publish
+from shared.streams import DEAD_LETTERS
+
+REASON = "Watchword-Reason"
+STAGE = "Watchword-Stage"
+SUBJECT = "Watchword-Subject"
+STREAM = "Watchword-Stream"
+SEQUENCE = "Watchword-Sequence"
+STORED_AT = "Watchword-Stored-At"
+REFUSED_AT = "Watchword-Refused-At"
+REPLAYED_FROM = "Watchword-Replayed-From"
+"""On a message that was replayed: the sequence of the dead letter it came from."""
+ORIGINAL = "Original-"
+
+_LONGEST_REASON = 2000
+_MOST_HEADER_BYTES = 200 * 1024
+"""With a body of 768 KiB this stays below NATS's 1 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One message that was refused."""
+
+    stage: str
+    reason: str
+    subject: str
+    stream: str
+    sequence: int
+    data: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    stored_at: dt.datetime | None = None
+    refused_at: dt.datetime | None = None
+    own_sequence: int = 0
+    """Its place in DEAD_LETTERS; 0 before it is stored."""
+
+
+def one_line(text: str, longest: int = _LONGEST_REASON) -> str:
+    """Return a text that may stand in a header: one line, printable, capped."""
+    cleaned = re.sub(r"[^\x20-\x7e\u00a0-\ud7ff\ue000-\uffff]+", " ", text).strip()
+    return cleaned if len(cleaned) <= longest else cleaned[: longest - 1] + "…"
+
+
+async def bury(jetstream: JetStreamContext, letter: DeadLetter, *, stream_created: dt.datetime | None = None) -> int:
+    """Store a dead letter and return its sequence; the same message is stored once."""
+    refused_at = letter.refused_at or dt.datetime.now(dt.UTC)
+    headers = {
+        REASON: one_line(letter.reason),
+        STAGE: letter.stage,
+        SUBJECT: one_line(letter.subject),
+        STREAM: letter.stream,
+        SEQUENCE: str(letter.sequence),
+        REFUSED_AT: refused_at.isoformat(),
+    }
+    if letter.stored_at:
+        headers[STORED_AT] = letter.stored_at.isoformat()
+    size = 0
+    for name, value in letter.headers.items():
+        size += len(name) + len(value.encode("utf-8", "surrogateescape")) + len(ORIGINAL) + 4
+        if size > _MOST_HEADER_BYTES:
+            headers["Watchword-Headers-Cut"] = "true"
+            break
+        headers[ORIGINAL + one_line(name, 500)] = one_line(value, _MOST_HEADER_BYTES)
+    made = subjects.created_token(stream_created) if stream_created else "0"
+    acknowledged = await publish(
+        jetstream,
+        subjects.dead_letter(letter.stage),
+        letter.data,
+        headers=headers,
+        message_id=f"dead/{letter.stream}/{made}-{letter.sequence}",
+        stream=DEAD_LETTERS,
+    )
+    return acknowledged.seq
+
+
+def read(stored: Stored) -> DeadLetter:
+    """Read a dead letter back, with its original headers."""
+    headers = stored.headers
+    original = {name.removeprefix(ORIGINAL): value for name, value in headers.items() if name.startswith(ORIGINAL)}
+    return DeadLetter(
+        stage=headers.get(STAGE, subjects.name_of(stored.subject.removeprefix("dead."))),
+        reason=headers.get(REASON, ""),
+        subject=headers.get(SUBJECT, ""),
+        stream=headers.get(STREAM, ""),
+        sequence=int(headers.get(SEQUENCE, "0")) if headers.get(SEQUENCE, "0").isdigit() else 0,
+        data=stored.data,
+        headers=original,
+        stored_at=dt.datetime.fromisoformat(headers[STORED_AT]) if STORED_AT in headers else None,
+        refused_at=dt.datetime.fromisoformat(headers[REFUSED_AT]) if REFUSED_AT in headers else stored.stored_at,
+        own_sequence=stored.sequence,
+    )

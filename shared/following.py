@@ -1,0 +1,227 @@
+"""Following a stream from its beginning into the live present: a snapshot (the last message of each subject, or all of
+them), then every new message in order. It guarantees that nothing between is skipped or shown twice, that it notices
+when the stream was deleted, made anew, or put back from a backup, and that ``catch_up`` returns only when everything
+stored before the call was applied. What the messages mean is left to the function that gets them.
+
+Two habits of nats-py shape it. A callback that awaits defeats flow control and loses messages without a word, so the
+function that applies must not await. And the built-in recovery of ordered consumers takes 18 s after a server's
+restart, so this module counts for itself and starts over from the next sequence.
+"""
+
+import asyncio
+import contextlib
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext, api
+from nats.js.errors import NotFoundError
+
+from shared.errors import StreamMissing
+
+LOOK_SECONDS = 1.0
+"""How often the stream itself is looked at."""
+STALLED_SECONDS = 1.0
+"""How long messages may be missing before the reader is made again."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One message of a stream."""
+
+    subject: str
+    sequence: int
+    data: bytes
+    headers: Mapping[str, str]
+    stored_at: dt.datetime
+
+
+class Follower:
+    """One reader of one stream. ``apply`` is called in the order of the stream and must not await.
+
+    ``restarted`` is called when the stream turns out to be another one (made anew, or a restored backup) before its
+    snapshot is applied: the reader's last known view should stay, for what is absent proves nothing.
+    """
+
+    def __init__(
+        self,
+        jetstream: JetStreamContext,
+        stream: str,
+        apply: Callable[[Stored], None],
+        *,
+        last_per_subject: bool,
+        restarted: Callable[[], None] | None = None,
+    ) -> None:
+        self._jetstream = jetstream
+        self._stream = stream
+        self._apply = apply
+        self._last_per_subject = last_per_subject
+        self._restarted = restarted
+        self._subscription: JetStreamContext.PushSubscription | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._advanced = asyncio.Event()
+        self._generation = 0
+        self._expected_delivery = 1
+        self._is_broken = False
+        self._lock = asyncio.Lock()
+        self.applied = 0
+        """Everything up to this sequence was applied."""
+        self.created: dt.datetime | None = None
+        self.problem: str | None = "has not begun yet"
+        """Why the view may be behind, for readiness; None when all is well."""
+
+    async def start(self, timeout_seconds: float = 60.0) -> None:
+        """Read the snapshot and go on following. Raises ``StreamMissing`` when there is no such stream."""
+        await self._begin()
+        await self.catch_up(timeout_seconds)
+        self._watch = asyncio.create_task(self._keep_watch(), name=f"follow {self._stream}")
+
+    async def stop(self) -> None:
+        """Stop following."""
+        if self._watch:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        await self._end_subscription()
+
+    async def catch_up(self, timeout_seconds: float = 10.0) -> int:
+        """Apply everything that was stored before this call, and return the last sequence.
+
+        Raises ``StreamMissing`` when the stream is gone, ``TimeoutError`` when it can't be reached in time.
+        """
+        async with asyncio.timeout(timeout_seconds):
+            last = await self._look()
+            patience_seconds = STALLED_SECONDS
+            while self.applied < last:
+                before, generation = self.applied, self._generation
+                self._advanced.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(patience_seconds):
+                        await self._advanced.wait()
+                if self._is_broken or self.applied == before:
+                    patience_seconds = min(patience_seconds * 2, 30.0)
+                    await self._subscribe_again(generation)
+            self.problem = None
+            return last
+
+    async def _look(self) -> int:
+        """Read the stream's last sequence; start over when it is another stream than the one that was read."""
+        information = await self._information()
+        last = information.state.last_seq
+        created = information.created
+        if self.created is not None and (created != self.created or last < self.applied):
+            reason = "was made anew" if created != self.created else "was put back to an earlier state"
+            log.warning("stream is another one", stream=self._stream, reason=reason, applied=self.applied, last=last)
+            self.problem = f"{self._stream} {reason}; reading it again"
+            async with self._lock:
+                self.applied = 0
+                self.created = created
+                if self._restarted:
+                    self._restarted()
+                await self._subscribe()
+        return last
+
+    async def _information(self) -> api.StreamInfo:
+        try:
+            return await self._jetstream.stream_info(self._stream)
+        except NotFoundError:
+            self.problem = f"{self._stream} does not exist; run: watchword init"
+            raise StreamMissing(self.problem) from None
+
+    async def _begin(self) -> None:
+        self.created = (await self._information()).created
+        async with self._lock:
+            await self._subscribe()
+
+    async def _subscribe_again(self, generation: int) -> None:
+        """Make the reader anew, unless somebody did so since this generation."""
+        async with self._lock:
+            if generation == self._generation:
+                log.info("reading a stream again", stream=self._stream, after=self.applied)
+                await self._subscribe()
+
+    async def _end_subscription(self) -> None:
+        subscription, self._subscription = self._subscription, None
+        self._generation += 1
+        if subscription:
+            with contextlib.suppress(NatsError, asyncio.TimeoutError):
+                await subscription.unsubscribe()
+
+    async def _subscribe(self) -> None:
+        await self._end_subscription()
+        generation = self._generation
+        self._expected_delivery = 1
+        self._is_broken = False
+        # Read before subscribing: when the snapshot holds nothing newer, the present begins here.
+        present = (await self._information()).state.last_seq
+        is_snapshot = self.applied == 0 and self._last_per_subject
+        config = api.ConsumerConfig(
+            deliver_policy=api.DeliverPolicy.LAST_PER_SUBJECT if is_snapshot else api.DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=None if is_snapshot else self.applied + 1,
+            inactive_threshold=30.0,
+        )
+
+        async def receive(message: Msg) -> None:
+            self._receive(message, generation, present)
+
+        self._subscription = await self._jetstream.subscribe(
+            ">",
+            stream=self._stream,
+            cb=receive,
+            ordered_consumer=True,
+            config=config,
+            pending_msgs_limit=2_000_000,
+            pending_bytes_limit=1024**3,
+        )
+        information = await self._subscription.consumer_info()
+        if not information.num_pending and not (information.delivered and information.delivered.consumer_seq):
+            self.applied = max(self.applied, present)
+            self._advanced.set()
+
+    def _receive(self, message: Msg, generation: int, present: int) -> None:
+        if generation != self._generation or self._is_broken:
+            return
+        metadata = message.metadata
+        sequence = metadata.sequence.stream
+        if metadata.sequence.consumer != self._expected_delivery:  # something was dropped on its way
+            self._is_broken = True
+            self._advanced.set()
+            return
+        self._expected_delivery += 1
+        if sequence > self.applied:
+            stored = Stored(
+                message.subject, sequence, message.data, message.headers or {}, metadata.timestamp.astimezone(dt.UTC)
+            )
+            self._apply(stored)
+            self.applied = sequence
+        if metadata.num_pending == 0:
+            self.applied = max(self.applied, present)
+        self._advanced.set()
+
+    async def _keep_watch(self) -> None:
+        """Look at the stream every second: is it still the same, is the reader alive, and is everything applied?"""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                generation = self._generation
+                if self._subscription and not await self._is_reader_alive(self._subscription):
+                    await self._subscribe_again(generation)
+                await self.catch_up(STALLED_SECONDS * 10)
+            except StreamMissing:
+                continue
+            except (NatsError, TimeoutError) as unreachable:
+                self.problem = f"{self._stream} can't be read: {type(unreachable).__name__}"
+
+    @staticmethod
+    async def _is_reader_alive(subscription: JetStreamContext.PushSubscription) -> bool:
+        """Say whether the server still has the consumer; a restarted server forgets it."""
+        try:
+            await subscription.consumer_info()
+        except NotFoundError:
+            return False
+        return True

@@ -1,0 +1,86 @@
+"""Publishing with an acknowledgement. A publish is repeated for 30 s while no stream answers (a leader's election takes
+5 to 8 s), and a conditional one tells apart "somebody else wrote" from "my first try had succeeded and only its answer
+was lost". Plain core publishing would lose messages in silence, so nothing of ours uses it.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+import stamina
+from nats.errors import ConnectionClosedError, NoRespondersError, OutboundBufferLimitError, StaleConnectionError
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js import JetStreamContext, api
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError, ServiceUnavailableError
+
+from shared.errors import PublishRefused, PublishUnconfirmed
+
+RETRY_SECONDS = 30.0
+WRONG_LAST_SEQUENCE = 10071
+"""JetStream's error code of a conditional write that lost."""
+
+PASSING = (
+    NoStreamResponseError,
+    NoRespondersError,
+    ServiceUnavailableError,
+    NatsTimeoutError,
+    ConnectionClosedError,
+    StaleConnectionError,
+    OutboundBufferLimitError,
+    asyncio.TimeoutError,
+)
+"""Failures that pass by themselves: no leader, no connection, no answer in time."""
+
+
+async def publish(
+    jetstream: JetStreamContext,
+    subject: str,
+    payload: bytes,
+    *,
+    headers: Mapping[str, str] | None = None,
+    message_id: str | None = None,
+    expected_last: int | None = None,
+    stream: str | None = None,
+    retry_seconds: float = RETRY_SECONDS,
+) -> api.PubAck:
+    """Store one message and return where. ``expected_last`` is the sequence that the subject's last message must have
+    (0: none).
+
+    Raises ``PublishRefused`` when another message is there, ``PublishUnconfirmed`` after the time for retries.
+    """
+    sent = dict(headers or {})
+    if message_id is not None:
+        sent[api.Header.MSG_ID] = message_id
+    if expected_last is not None:
+        sent[api.Header.EXPECTED_LAST_SUBJECT_SEQUENCE] = str(expected_last)
+    if stream is not None:
+        sent[api.Header.EXPECTED_STREAM] = stream
+    tries = 0
+    try:
+        async for attempt in stamina.retry_context(
+            on=PASSING, attempts=None, timeout=retry_seconds, wait_initial=0.05, wait_max=2.0, wait_jitter=0.1
+        ):
+            with attempt:
+                tries += 1
+                return await jetstream.publish(subject, payload, headers=sent or None, timeout=5.0)
+    except APIError as refused:
+        if refused.err_code != WRONG_LAST_SEQUENCE:
+            raise
+        if tries > 1 and message_id is not None and stream is not None:
+            ours = await _last_if_ours(jetstream, stream, subject, message_id)
+            if ours is not None:
+                return api.PubAck(stream=stream, seq=ours, duplicate=True)
+        message = f"{subject}: its last message is another than {expected_last}"
+        raise PublishRefused(message) from None
+    except PASSING as passing:
+        message = f"{subject}: no acknowledgement within {retry_seconds:g} s ({type(passing).__name__})"
+        raise PublishUnconfirmed(message) from None
+    raise AssertionError("unreachable")  # pragma: no cover
+
+
+async def _last_if_ours(jetstream: JetStreamContext, stream: str, subject: str, message_id: str) -> int | None:
+    """Return the sequence of a subject's last message when it is the one that we had sent."""
+    try:
+        last = await jetstream.get_last_msg(stream, subject, direct=True)
+    except NotFoundError:
+        return None
+    return last.seq if (last.headers or {}).get(api.Header.MSG_ID) == message_id else None

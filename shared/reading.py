@@ -1,0 +1,93 @@
+"""Reading single messages of a stream: the last of a subject, or the last of each of many in one round trip. Any
+replica answers a direct get, so what must not be stale is written conditionally afterwards.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
+
+from shared.errors import StreamMissing
+from shared.following import Stored
+
+MOST_SUBJECTS = 1000
+"""More than 1,024 matching subjects are refused by the server; who wants a whole stream follows it instead."""
+
+
+async def last_message(jetstream: JetStreamContext, stream: str, subject: str) -> Stored | None:
+    """Return the last message of a subject, or None. Raises ``StreamMissing`` when there is no such stream."""
+    try:
+        raw = await jetstream.get_last_msg(stream, subject, direct=True)
+    except NotFoundError:
+        return None
+    stored_at = raw.time or dt.datetime.now(dt.UTC)
+    return Stored(raw.subject or subject, raw.seq or 0, raw.data or b"", raw.headers or {}, stored_at)
+
+
+async def last_messages(
+    client: Client,
+    stream: str,
+    filters: Sequence[str],
+    *,
+    up_to_sequence: int | None = None,
+    timeout_seconds: float = 5.0,
+) -> list[Stored]:
+    """Return the last message of every subject that matches a filter, in the order of the stream.
+
+    nats-py has no call for this; it is JetStream's direct get with ``multi_last`` (ADR-31): messages follow one another
+    on the reply subject until one with status 204. Raises ``TimeoutError`` when the server does not answer.
+    """
+    request: dict[str, object] = {"multi_last": list(filters), "batch": MOST_SUBJECTS}
+    if up_to_sequence is not None:
+        request["up_to_seq"] = up_to_sequence
+    inbox = client.new_inbox()
+    subscription = await client.subscribe(inbox, pending_msgs_limit=-1, pending_bytes_limit=-1)
+    try:
+        await client.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=inbox)
+        found: list[Stored] = []
+        while True:
+            try:
+                message = await subscription.next_msg(timeout=timeout_seconds)
+            except NatsTimeoutError:
+                silent = f"{stream}: no answer to a direct get within {timeout_seconds:g} s"
+                raise TimeoutError(silent) from None
+            headers = message.headers or {}
+            match headers.get("Status"):
+                case "204" | "404":
+                    return found
+                case None:
+                    found.append(_stored(message, headers))
+                case "503":
+                    missing = f"stream {stream} does not answer; does it exist? Run: watchword init"
+                    raise StreamMissing(missing)
+                case status:
+                    refused = f"{stream}: the server refuses a direct get: {status} {headers.get('Description', '')}"
+                    raise StreamMissing(refused)
+    finally:
+        await subscription.unsubscribe()
+
+
+def _stored(message: Msg, headers: Mapping[str, str]) -> Stored:
+    return Stored(
+        headers["Nats-Subject"],
+        int(headers["Nats-Sequence"]),
+        message.data,
+        headers,
+        dt.datetime.fromisoformat(headers["Nats-Time-Stamp"]),
+    )
+
+
+async def last_sequence(jetstream: JetStreamContext, stream: str) -> tuple[dt.datetime, int]:
+    """Return when a stream was made and its last sequence. Raises ``StreamMissing``."""
+    try:
+        information = await jetstream.stream_info(stream)
+    except NotFoundError:
+        message = f"stream {stream} does not exist; run: watchword init"
+        raise StreamMissing(message) from None
+    created = information.created or dt.datetime.fromtimestamp(0, dt.UTC)
+    return created, information.state.last_seq
