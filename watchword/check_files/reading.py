@@ -1,0 +1,220 @@
+"""From files and folders to checks: which files there are, what each document holds, and which names are taken twice.
+One broken check, document or file is a problem with its line and column and never keeps the others from loading.
+Whether a signature is good is left to the checker that runs the check, whether problems matter to whoever asked.
+"""
+
+import base64
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shared.checks import Check
+from watchword.check_files.fields import fields_of
+from watchword.check_files.generations import Advisor, Normalised, normalise, read_advisor
+from watchword.check_files.problems import Fault, Place, Problem, problem
+from watchword.check_files.yaml_nodes import BrokenDocument, ListNode, MapNode, Node, ScalarNode, documents
+
+MAX_FILE_BYTES = 8 * 1024 * 1024
+MAX_SIGNATURE_BYTES = 8 * 1024
+SUFFIXES = (".yml", ".yaml")
+SIGNATURE_SUFFIX = ".minisig"
+
+_DOCUMENT_FIELDS = ("checks", "advisors")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a check was read."""
+
+    file: Path
+    normalised: Normalised
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read: the checks that can run, in the order of the files, and everything that is wrong."""
+
+    checks: list[Check] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    advisors: dict[str, Advisor] = field(default_factory=dict)
+    origins: dict[str, Origin] = field(default_factory=dict)
+    """Where each check of ``checks`` was read, by its name."""
+
+    @property
+    def errors(self) -> list[Problem]:
+        """Return the problems that kept something from loading."""
+        return [problem for problem in self.problems if problem.severity == "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    signed: str
+    signature: str
+    checks: tuple[Node, ...]
+    advisors: tuple[Node, ...]
+
+
+def read_checks(paths: Sequence[Path], beside: Sequence[Check] = ()) -> Reading:
+    """Read files, and folders with everything below them, hidden folders and files excepted.
+
+    ``beside`` are checks whose names are taken already, for example the built-in ones. Of two checks with one name
+    the first stays, the other is an error that names both places.
+    """
+    reading = Reading()
+    files = [file for path in _files(paths, reading.problems) if (file := _read_file(path, reading.problems))]
+    for file in files:
+        for node in file.advisors:
+            advisor, faults = read_advisor(node)
+            reading.problems.extend(problem(file.path, "", fault) for fault in faults)
+            if advisor is not None:
+                reading.advisors.setdefault(advisor.name, advisor)
+    taken = {check.name: check.source for check in beside}
+    for file in files:
+        for node in file.checks:
+            _add(reading, file, normalise(node, reading.advisors, str(file.path)), taken)
+    reading.problems.sort(key=lambda found: (str(found.file), found.line, found.column))
+    return reading
+
+
+def _add(reading: Reading, file: _File, normalised: Normalised, taken: dict[str, str]) -> None:
+    faults = list(normalised.faults)
+    if normalised.name in taken:
+        message = f"two checks are named {normalised.name!r}: this one and {taken[normalised.name]}"
+        faults.append(Fault(normalised.place, "duplicate-name", message, "rename one of them, or remove it"))
+    elif normalised.name:
+        taken[normalised.name] = f"{file.path}:{normalised.place.line}"
+        if normalised.check is not None:
+            signed = {"signed": file.signed, "signature": file.signature}
+            reading.checks.append(normalised.check.model_copy(update=signed))
+            reading.origins[normalised.name] = Origin(file.path, normalised)
+    reading.problems.extend(problem(file.path, normalised.name, fault) for fault in faults)
+
+
+def _files(paths: Sequence[Path], problems: list[Problem]) -> Iterator[Path]:
+    """Yield each file once, whatever ways lead to it."""
+    seen: set[Path] = set()
+    for path in paths:
+        if path.is_dir():
+            found = sorted(_below(path))
+            if not found:
+                hint = f"check files end in {' or '.join(SUFFIXES)}"
+                problems.append(_file_problem(path, "the folder holds no check files", hint, is_error=False))
+        else:
+            found = [path]
+        for file in found:
+            if file.resolve() not in seen:
+                seen.add(file.resolve())
+                yield file
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Yield the check files of a folder. Links to folders are not followed: they may lead around in a circle, and in
+    a mounted ConfigMap they would bring every file twice.
+    """
+    for entry in folder.iterdir():
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            if not entry.is_symlink():
+                yield from _below(entry)
+        elif entry.suffix in SUFFIXES:
+            yield entry
+
+
+def _read_file(path: Path, problems: list[Problem]) -> _File | None:
+    content = _content(path, MAX_FILE_BYTES, problems)
+    if content is None:
+        return None
+    text = _decoded(path, content, problems)
+    if text is None:
+        return None
+    signature = _signature(path, problems)
+    checks: list[Node] = []
+    advisors: list[Node] = []
+    before = len(problems)
+    for document in documents(text):
+        faults: list[Fault] = []
+        if isinstance(document, BrokenDocument):
+            faults.append(Fault(document.place, "yaml", document.message, document.hint))
+        else:
+            _take(document, checks, advisors, faults)
+        problems.extend(problem(path, "", fault) for fault in faults)
+    if not checks and not advisors and len(problems) == before:
+        problems.append(_file_problem(path, "the file holds no checks", "begin it with `checks:`", is_error=False))
+    return _File(
+        path=path,
+        signed=base64.b64encode(content).decode() if signature else "",
+        signature=signature,
+        checks=tuple(checks),
+        advisors=tuple(advisors),
+    )
+
+
+def _take(document: Node, checks: list[Node], advisors: list[Node], faults: list[Fault]) -> None:
+    """Take the entries of ``checks:`` and ``advisors:`` out of one document."""
+    if isinstance(document, ScalarNode) and document.is_null:
+        return
+    if not isinstance(document, MapNode):
+        faults.append(Fault(document.place, "document", "not a check file", "begin each document with `checks:`"))
+        return
+    names = {key.text for key, _ in document.fields}
+    if "script" in names and "checks" not in names:
+        message = "this looks like a check that does not stand in a list"
+        faults.append(Fault(document.place, "document", message, "put it below `checks:` and begin it with `- `"))
+        return
+    fields = fields_of(document, _DOCUMENT_FIELDS, "document", faults)
+    for name, entries in (("checks", checks), ("advisors", advisors)):
+        node = fields.get(name)
+        if isinstance(node, ListNode):
+            entries.extend(node.items)
+        elif node is not None:
+            hint = "begin each entry with `- `"
+            faults.append(Fault(node.place, "document", f"{name!r} must be a list", hint))
+
+
+def _content(path: Path, limit: int, problems: list[Problem]) -> bytes | None:
+    """Return a file's bytes; never more than the limit is read, and never from a pipe or device."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            problems.append(_file_problem(path, "not a file"))
+            return None
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        problems.append(_file_problem(path, f"can't be read: {error.strerror}"))
+        return None
+    if len(content) > limit:
+        message = f"{max(status.st_size, len(content)):,} bytes are more than a check file may have ({limit:,})"
+        problems.append(_file_problem(path, message, "is this really a check file? Split it if it is"))
+        return None
+    return content
+
+
+def _decoded(path: Path, content: bytes, problems: list[Problem]) -> str | None:
+    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode(errors="replace").split("\n")
+        fault = Fault(Place(len(before), len(before[-1]) + 1), "yaml", "not UTF-8 text", "save the file as UTF-8")
+        problems.append(problem(path, "", fault))
+        return None
+
+
+def _signature(path: Path, problems: list[Problem]) -> str:
+    beside = path.with_name(path.name + SIGNATURE_SUFFIX)
+    if not beside.exists():
+        return ""
+    content = _content(beside, MAX_SIGNATURE_BYTES, problems)
+    try:
+        return content.decode() if content else ""
+    except UnicodeDecodeError:
+        problems.append(_file_problem(beside, "not a signature of minisign", "sign the file again"))
+        return ""
+
+
+def _file_problem(path: Path, message: str, hint: str = "", *, is_error: bool = True) -> Problem:
+    return problem(path, "", Fault(Place(), "file", message, hint, "error" if is_error else "warning"))
