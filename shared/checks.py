@@ -77,7 +77,7 @@ class Requirements(BaseModel):
     privileges: tuple[str, ...] = ()
     """The statements or roles that give an account just enough to run the check, for people to read."""
     versions: str = ""
-    """Bounds on the server's version, each ``>=X``, ``>X``, ``<X``, ``<=X``, all of which must hold: ``>=10.2, <12``."""
+    """Bounds on the server's version, each ``>=X``, ``>X``, ``<X``, ``<=X``; all must hold: ``>=10.2, <12``."""
     flavours: tuple[str, ...] = ()
     """Of ``postgresql``, ``mysql``, ``mariadb``, ``percona``, ``mongodb``…; empty means every flavour of the engine."""
 

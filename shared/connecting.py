@@ -1,0 +1,89 @@
+"""How a process connects to NATS: the options that every connection of ours uses, from the settings. Reconnecting never
+ends, what the server complains about is logged (a denied subject is told nowhere else), and no URL with a password ever
+reaches a log.
+"""
+
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import nats
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.errors import NoServersError
+
+from shared.errors import NatsUnavailable
+from shared.settings import ProcessSettings
+
+log = structlog.get_logger(__name__)
+
+
+def servers(settings: ProcessSettings) -> list[str]:
+    """Return the addresses of the NATS servers."""
+    return [address.strip() for address in settings.nats_url.split(",") if address.strip()]
+
+
+def without_password(url: str) -> str:
+    """Return a URL that may be shown."""
+    parts = urlsplit(url)
+    if parts.username is None and parts.password is None:
+        return url
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    place = f"{host}:{parts.port}" if parts.port else host
+    return urlunsplit((parts.scheme, f"***@{place}", parts.path, parts.query, parts.fragment))
+
+
+async def complain(error: Exception) -> None:
+    """Log what the client or the server complains about."""
+    log.warning("NATS complains", error=str(error) or type(error).__name__, kind=type(error).__name__)
+
+
+def options(settings: ProcessSettings, name: str) -> dict[str, Any]:
+    """Return the keyword arguments of a connection, for nats-py and FastStream's broker alike."""
+    chosen: dict[str, Any] = {
+        "name": name,
+        "connect_timeout": 2,
+        "reconnect_time_wait": 0.25,
+        "max_reconnect_attempts": -1,
+        "ping_interval": 20,
+        "max_outstanding_pings": 2,
+        "error_cb": complain,
+        "inbox_prefix": settings.nats_inbox_prefix,
+        "pending_size": 16 * 1024 * 1024,
+    }
+    if settings.nats_user is not None:
+        chosen["user"] = settings.nats_user
+        chosen["password"] = settings.nats_password.get_secret_value() if settings.nats_password else ""
+    if settings.nats_token is not None:
+        chosen["token"] = settings.nats_token.get_secret_value()
+    if settings.nats_credentials is not None:
+        chosen["user_credentials"] = str(settings.nats_credentials)
+    if settings.nats_ca_file is not None or settings.nats_cert_file is not None:
+        context = ssl.create_default_context(cafile=str(settings.nats_ca_file) if settings.nats_ca_file else None)
+        if settings.nats_cert_file is not None:
+            context.load_cert_chain(settings.nats_cert_file, settings.nats_key_file)
+        chosen["tls"] = context
+    return chosen
+
+
+@contextlib.asynccontextmanager
+async def connected(settings: ProcessSettings, name: str) -> AsyncIterator[Client]:
+    """Connect for a short while, for a command. Raises ``NatsUnavailable`` with what to do when nothing answers."""
+    shown = ", ".join(without_password(address) for address in servers(settings))
+    try:
+        client = await nats.connect(servers(settings), **{**options(settings, name), "max_reconnect_attempts": 2})
+    except (NatsError, NoServersError, OSError, TimeoutError) as unreachable:
+        reason = str(unreachable) or type(unreachable).__name__
+        message = (
+            f"no NATS server answers at {shown} ({reason}). Start one with `watchword up`, or say where it is with "
+            "--nats-url or WATCHWORD_NATS_URL."
+        )
+        raise NatsUnavailable(message) from None
+    try:
+        yield client
+    finally:
+        await client.close()

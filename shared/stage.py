@@ -1,0 +1,195 @@
+"""What every stage's ``app.py`` wires the same way: a FastStream application around one NATS connection, the consumers
+made before anything is fetched, the configuration followed, health served, and a clean stop that finishes or hands back
+what was begun. A stage adds its subscribers and the tasks of its own; this module knows none of them.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from faststream import FastStream
+from faststream.nats import NatsBroker
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+
+from shared import connecting, telemetry
+from shared.configuration import Change, Configuration
+from shared.declaring import refuse_old_server
+from shared.errors import NatsUnavailable, StreamMissing
+from shared.following import Follower, Stored
+from shared.health import serving
+from shared.settings import ProcessSettings
+from shared.streams import CONFIGURATION, bucket_stream
+from shared.subscribing import Subscriptions
+
+log = structlog.get_logger(__name__)
+
+_REMOVED = ("DEL", "PURGE")
+
+
+class FollowedConfiguration:
+    """The configuration's view, kept current by a follower of its bucket."""
+
+    def __init__(self, jetstream: JetStreamContext, changed: Callable[[Change], None] | None = None) -> None:
+        self.view = Configuration()
+        self._changed = changed
+        self._follower = Follower(jetstream, bucket_stream(CONFIGURATION), self._apply, last_per_subject=True)
+
+    async def start(self) -> None:
+        """Read the whole bucket, then follow it. Raises ``StreamMissing``."""
+        await self._follower.start()
+
+    async def stop(self) -> None:
+        """Stop following."""
+        await self._follower.stop()
+
+    async def catch_up(self) -> Configuration:
+        """Apply everything that was written before this call, and return the view."""
+        await self._follower.catch_up()
+        return self.view
+
+    @property
+    def problem(self) -> str | None:
+        """Return why the view may be behind, or None."""
+        return self._follower.problem
+
+    def _apply(self, stored: Stored) -> None:
+        key = stored.subject.removeprefix(f"$KV.{CONFIGURATION}.")
+        data = None if stored.headers.get("KV-Operation") in _REMOVED else stored.data
+        change = self.view.apply(key, data, stored.sequence)
+        if change.kind == "unreadable":
+            log.warning("an entry of the configuration can't be read", key=key, reason=self.view.unreadable[key])
+        if self._changed:
+            self._changed(change)
+
+
+@dataclass(slots=True)
+class Stage:
+    """One stage while it runs. ``client`` and ``jetstream`` exist from the start of the lifespan on."""
+
+    name: str
+    settings: ProcessSettings
+    broker: NatsBroker
+    subscriptions: Subscriptions
+    is_health_served_elsewhere: bool = False
+    """True in ``watchword up``, which answers for all stages on one port."""
+    more_problems: list[Callable[[], Sequence[str]]] = field(default_factory=list)
+    configuration: FollowedConfiguration | None = None
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def client(self) -> Client:
+        """Return the connection."""
+        return self.broker.connection
+
+    @property
+    def jetstream(self) -> JetStreamContext:
+        """Return JetStream on that connection."""
+        return self.broker.connection.jetstream()
+
+    def problems(self) -> list[str]:
+        """Return what keeps the stage from being ready; empty when it really consumes."""
+        try:
+            is_connected = self.client.is_connected
+        except Exception:  # noqa: BLE001 (FastStream raises its own kind before the first connection)
+            is_connected = False
+        if not is_connected:
+            return ["not connected to NATS"]
+        found = self.subscriptions.problems() if self.subscriptions.has_slots else []
+        if self.configuration is not None and self.configuration.problem:
+            found.append(self.configuration.problem)
+        for ask in self.more_problems:
+            found += ask()
+        found += [f"{task.get_name()} ended" for task in self._tasks if task.done()]
+        return found
+
+    def spawn(self, work: Awaitable[None], name: str) -> None:
+        """Run a task for as long as the stage; one that ends makes the stage unready, and the reason is logged."""
+
+        async def run() -> None:
+            try:
+                await work
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                log.exception("a task ended", stage=self.name, task=name)
+                raise
+
+        self._tasks.append(asyncio.create_task(run(), name=name))
+
+    async def end_tasks(self) -> None:
+        """Cancel the stage's tasks and wait for them."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def make_stage(name: str, settings: ProcessSettings) -> Stage:
+    """Return a stage that is not connected yet; nothing happens before its application runs."""
+    options = connecting.options(settings, f"watchword-{name}")
+    broker = NatsBroker(connecting.servers(settings), logger=None, **options)
+    return Stage(name, settings, broker, Subscriptions(broker, name))
+
+
+def make_application(
+    stage: Stage,
+    running: Callable[[Stage], contextlib.AbstractAsyncContextManager[None]],
+    changed: Callable[[Change], None] | None = None,
+) -> FastStream:
+    """Return the application of a stage. ``running`` is the stage's own part: entered when the connection stands and the
+    configuration is known, before anything is fetched; left after everything begun has ended.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            if not stage.is_health_served_elsewhere:
+                telemetry.configure_logging(stage.settings.log_format, stage.settings.log_level)
+                if stage.settings.http_port is not None:
+                    health = serving({stage.name: stage.problems}, stage.settings.http_host, stage.settings.http_port)
+                    port = await stack.enter_async_context(health)
+                    log.info("health is served", stage=stage.name, port=port)
+            await _connect(stage)
+            refuse_old_server(stage.client)
+            stage.configuration = FollowedConfiguration(stage.jetstream, changed)
+            stack.push_async_callback(stage.configuration.stop)
+            await _once_declared(stage, stage.configuration.start)
+            await _once_declared(stage, stage.subscriptions.prepare)
+            await stack.enter_async_context(running(stage))
+            stack.push_async_callback(stage.end_tasks)
+            yield
+
+    application = FastStream(stage.broker, lifespan=lifespan, logger=None)
+
+    @application.after_startup
+    async def begin_to_consume() -> None:
+        stage.subscriptions.open()
+        log.info("ready", stage=stage.name)
+
+    @application.on_shutdown
+    async def stop_consuming() -> None:
+        await stage.subscriptions.drain()
+
+    return application
+
+
+async def _connect(stage: Stage) -> None:
+    shown = ", ".join(connecting.without_password(address) for address in connecting.servers(stage.settings))
+    try:
+        await stage.broker.connect()
+    except (NatsError, OSError, TimeoutError) as unreachable:
+        message = f"{stage.name} can't connect to NATS at {shown}: {unreachable}. Set WATCHWORD_NATS_URL."
+        raise NatsUnavailable(message) from None
+
+
+async def _once_declared(stage: Stage, begin: Callable[[], Awaitable[None]]) -> None:
+    """Wait for the streams: a stage may well start before ``watchword init`` has run."""
+    while True:
+        try:
+            return await begin()
+        except StreamMissing as missing:
+            log.warning("waiting for the streams", stage=stage.name, reason=str(missing))
+            await asyncio.sleep(1.0)

@@ -1,0 +1,302 @@
+"""The pull subscribers of a stage: one FastStream subscriber for each slot, so that a stage takes what it has free
+slots for and never more. Around each fetch stands a gate, for what FastStream and nats-py leave open: a deleted consumer
+makes a subscriber silent for ever (here it is made again), an unknown error ends it (here it waits and goes on), and
+stopping leaves a message that was just fetched stuck until ack_wait (here it is handed back). Around each message stands
+one way of handling: kept alive while it lasts, acknowledged when done, a dead letter when it can't be handled, handed back with
+a delay when something else is away. Nothing is redelivered in a hot loop, and nothing is dropped.
+"""
+
+import asyncio
+import contextlib
+import datetime as dt
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+from faststream import AckPolicy
+from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
+
+from shared.dead_letters import DeadLetter, bury
+from shared.declaring import ensure_consumer
+from shared.errors import MessageRefused, PublishUnconfirmed, StreamDiffers, StreamMissing
+from shared.following import Stored
+from shared.streams import Consumer
+from shared.telemetry import DEAD_LETTERS, HANDLING_SECONDS, MESSAGES
+
+FETCH_SECONDS = 1.0
+"""How long one pull waits. Cancelling a pull in the middle hangs on Python 3.11, so stopping lets the last one end."""
+LOOK_SECONDS = 2.0
+SILENT_SECONDS = 10.0
+"""A slot that neither fetched nor handled for this long is no longer consuming."""
+MOST_DELIVERIES = 5
+
+log = structlog.get_logger(__name__)
+Handle = Callable[[Stored, int], Awaitable[None]]
+"""What a stage does with one message and the number of its delivery. Returning acknowledges it."""
+
+
+class HandBack(Exception):
+    """Raised by a handler: hand the message back, to be delivered again after a delay."""
+
+    def __init__(self, delay_seconds: float, reason: str) -> None:
+        super().__init__(reason)
+        self.delay_seconds = delay_seconds
+
+
+@dataclass(slots=True)
+class _Gate:
+    """Stands between FastStream's loop and the real subscription of one slot."""
+
+    inner: JetStreamContext.PullSubscription
+    owner: "Subscriptions"
+    fetched_at: float = field(default_factory=time.monotonic)
+    problem: str | None = None
+    is_parked: bool = False
+
+    async def fetch(self, batch: int = 1, timeout: float | None = FETCH_SECONDS) -> list[Msg]:
+        if self.owner.is_draining:
+            self.is_parked = True
+            self.owner.settled()
+            await asyncio.Event().wait()
+        try:
+            messages = await self.inner.fetch(batch, timeout)
+        except (NatsTimeoutError, TimeoutError):
+            messages = []
+        except (NatsError, OSError) as failed:
+            # Told by readiness, healed by the watch; without a pause this would be a hot loop.
+            self.problem = f"can't fetch: {str(failed) or type(failed).__name__}"
+            await asyncio.sleep(0.5)
+            return []
+        self.problem = None
+        self.fetched_at = time.monotonic()
+        if self.owner.is_draining:
+            for message in messages:
+                await message.nak()
+            return []
+        return messages
+
+    async def unsubscribe(self) -> None:
+        await self.inner.unsubscribe()
+
+
+class Subscriptions:
+    """All pull subscribers of one stage. Add them before the broker starts, then ``open`` once it is connected."""
+
+    def __init__(self, broker: NatsBroker, stage: str) -> None:
+        self._broker = broker
+        self._stage = stage
+        self._slots: list[tuple[Consumer, object]] = []
+        self._gates: list[_Gate] = []
+        self._consumers: dict[tuple[str, str], Consumer] = {}
+        self._problems: dict[tuple[str, str], str] = {}
+        self._busy = 0
+        self._watch: asyncio.Task[None] | None = None
+        self._settled = asyncio.Event()
+        self.is_draining = False
+
+    def add(
+        self,
+        consumer: Consumer,
+        handle: Handle,
+        *,
+        kind: str,
+        slots: int = 1,
+        most_deliveries: int | None = MOST_DELIVERIES,
+    ) -> None:
+        """Give a consumer this many slots. ``most_deliveries`` None: handing back is normal for it, never give up."""
+        self._consumers[consumer.stream, consumer.name] = consumer
+
+        async def receive(message: NatsMessage) -> None:
+            raw = message.raw_message
+            if isinstance(raw, Msg):
+                await self._receive(raw, consumer, handle, kind, most_deliveries)
+
+        for _ in range(slots):
+            subscriber = self._broker.subscriber(
+                consumer.filter_subjects[0],
+                stream=JStream(consumer.stream, declare=False),
+                durable=consumer.name,
+                config=consumer.config(),
+                pull_sub=PullSub(batch_size=1, timeout=FETCH_SECONDS),
+                ack_policy=AckPolicy.MANUAL,
+                no_reply=True,
+                decoder=_leave_as_it_is,
+            )
+            subscriber(receive)
+            self._slots.append((consumer, subscriber))
+
+    @property
+    def has_slots(self) -> bool:
+        """Say whether this stage pulls at all."""
+        return bool(self._slots)
+
+    @property
+    def _jetstream(self) -> JetStreamContext:
+        return self._broker.connection.jetstream()
+
+    async def prepare(self) -> None:
+        """Create the consumers, before the broker starts to fetch. Raises ``StreamMissing``."""
+        for consumer in self._consumers.values():
+            await ensure_consumer(self._jetstream, consumer)
+
+    def open(self) -> None:
+        """Put the gates in place once the broker has started, and begin to watch."""
+        for _, subscriber in self._slots:
+            gate = _Gate(subscriber.subscription, self)  # type: ignore[attr-defined] # FastStream types it by broker
+            subscriber.subscription = gate  # type: ignore[attr-defined]
+            self._gates.append(gate)
+        self._watch = asyncio.create_task(self._heal(), name=f"watch the consumers of {self._stage}")
+
+    async def drain(self, timeout_seconds: float = 10.0) -> None:
+        """Take no more messages, let what was begun finish, hand back what was only fetched."""
+        self.is_draining = True
+        if self._watch:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                while self._busy or not all(gate.is_parked for gate in self._gates):
+                    self._settled.clear()
+                    await self._settled.wait()
+
+    def settled(self) -> None:
+        """Note that a slot has come to rest; ``drain`` looks again."""
+        self._settled.set()
+
+    def problems(self) -> list[str]:
+        """Return what keeps this stage from consuming, for people; empty when all is well."""
+        now = time.monotonic()
+        found = list(self._problems.values())
+        found += sorted({gate.problem for gate in self._gates if gate.problem})
+        idle = [gate for gate in self._gates if not self._busy and now - gate.fetched_at > SILENT_SECONDS]
+        if idle:
+            found.append(f"{len(idle)} of {len(self._gates)} slots have not fetched for {SILENT_SECONDS:g} s")
+        if not self._gates:
+            found.append("the subscribers have not started yet")
+        return found
+
+    async def _heal(self) -> None:
+        while True:
+            for place, consumer in self._consumers.items():
+                try:
+                    await self._look_at(consumer)
+                    self._problems.pop(place, None)
+                except (StreamMissing, StreamDiffers) as missing:
+                    self._problems[place] = str(missing)
+                except (NatsError, TimeoutError) as unreachable:
+                    self._problems[place] = f"{consumer.stream}: {str(unreachable) or type(unreachable).__name__}"
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _look_at(self, consumer: Consumer) -> None:
+        try:
+            await self._jetstream.consumer_info(consumer.stream, consumer.name)
+        except NotFoundError:
+            await ensure_consumer(self._jetstream, consumer)
+            log.warning("made a deleted consumer again", stream=consumer.stream, consumer=consumer.name)
+
+    async def _receive(
+        self, message: Msg, consumer: Consumer, handle: Handle, kind: str, most_deliveries: int | None
+    ) -> None:
+        began = time.monotonic()
+        self._busy += 1
+        try:
+            outcome = await self._handle(message, consumer, handle, most_deliveries)
+        finally:
+            self._busy -= 1
+            self.settled()
+        MESSAGES.labels(self._stage, kind, outcome).inc()
+        HANDLING_SECONDS.labels(self._stage, kind).observe(time.monotonic() - began)
+
+    async def _handle(self, message: Msg, consumer: Consumer, handle: Handle, most_deliveries: int | None) -> str:
+        metadata = message.metadata
+        stored = Stored(
+            message.subject,
+            metadata.sequence.stream,
+            message.data,
+            message.headers or {},
+            metadata.timestamp.astimezone(dt.UTC),
+        )
+        deliveries = metadata.num_delivered
+        try:
+            async with _held(message, consumer.ack_wait_seconds / 3):
+                try:
+                    if most_deliveries is not None and deliveries > most_deliveries:
+                        await self._bury(
+                            stored, consumer, f"given up at delivery {deliveries}: see the log of {self._stage}"
+                        )
+                        outcome = "dead_letter"
+                    else:
+                        await handle(stored, deliveries)
+                        outcome = "done"
+                except MessageRefused as refused:
+                    await self._bury(stored, consumer, str(refused))
+                    outcome = "dead_letter"
+            await message.ack()
+        except HandBack as back:
+            await message.nak(back.delay_seconds)
+            return "handed_back"
+        except (PublishUnconfirmed, StreamMissing, NatsError, TimeoutError) as away:
+            log.warning("handed back, NATS is away", subject=stored.subject, error=str(away) or type(away).__name__)
+            await self._hand_back(message, 1.0)
+            return "handed_back"
+        except asyncio.CancelledError:
+            await self._hand_back(message, 0)
+            raise
+        except Exception:
+            # A bug of ours. The message is tried again a few times, then it is a dead letter like any other.
+            log.exception("failed to handle a message", subject=stored.subject, sequence=stored.sequence)
+            await self._hand_back(message, min(30.0, 0.5 * 2**deliveries))
+            return "failed"
+        return outcome
+
+    @staticmethod
+    async def _hand_back(message: Msg, delay_seconds: float) -> None:
+        with contextlib.suppress(NatsError):
+            await message.nak(delay_seconds or None)
+
+    async def _bury(self, stored: Stored, consumer: Consumer, reason: str) -> None:
+        information = await self._jetstream.stream_info(consumer.stream)
+        letter = DeadLetter(
+            self._stage,
+            reason,
+            stored.subject,
+            consumer.stream,
+            stored.sequence,
+            stored.data,
+            stored.headers,
+            stored.stored_at,
+        )
+        sequence = await bury(self._jetstream, letter, stream_created=information.created)
+        DEAD_LETTERS.labels(self._stage).inc()
+        log.warning("refused a message", subject=stored.subject, reason=reason, dead_letter=sequence)
+
+
+async def _leave_as_it_is(message: NatsMessage) -> bytes:
+    """Keep FastStream from decoding: what is no JSON must become a dead letter, not an exception before the handler."""
+    return message.body if isinstance(message.body, bytes) else bytes(message.body)
+
+
+@contextlib.asynccontextmanager
+async def _held(message: Msg, every_seconds: float) -> AsyncIterator[None]:
+    """Say ``in_progress`` while the block runs, so that a long run keeps its message."""
+
+    async def say() -> None:
+        while True:
+            await asyncio.sleep(every_seconds)
+            with contextlib.suppress(NatsError):
+                await message.in_progress()
+
+    task = asyncio.create_task(say())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
