@@ -77,3 +77,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     spelled = {word.lower(): word for word in known}
     near = get_close_matches(word.lower(), sorted(spelled), n=1, cutoff=0.7)
     return f"did you mean {spelled[near[0]]!r}?" if near else ""
+
+
+def nearest_or_allowed(word: str, known: Iterable[str]) -> str:
+    """Return a hint with the known word that was probably meant, and all that are allowed."""
+    words = list(known)
+    return "; ".join(filter(None, (did_you_mean(word, words), one_of(words))))

@@ -10,7 +10,7 @@ from typing import Literal
 from shared.checks import ENGINES, Engine, Query, QueryType
 from watchword.check_files.durations import DURATION_HINT, parse_go_duration
 from watchword.check_files.fields import fields_of, map_field, text_field
-from watchword.check_files.problems import Fault, Place, did_you_mean, one_of
+from watchword.check_files.problems import Fault, Place, nearest_or_allowed, one_of
 from watchword.check_files.yaml_nodes import ListNode, MapNode, ScalarNode
 
 GO_BOOLEANS = ("true", "false", "True", "False", "TRUE", "FALSE", "t", "f", "T", "F", "1", "0")
@@ -146,9 +146,7 @@ def _query_type(type_: ScalarNode, faults: list[Fault], engine: Engine | None = 
     try:
         return QueryType(type_.text)
     except ValueError:
-        hint = "; ".join(
-            filter(None, (did_you_mean(type_.text, [known.value for known in QueryType]), one_of(_types_for(engine))))
-        )
+        hint = nearest_or_allowed(type_.text, _types_for(engine))
         faults.append(Fault(type_.place, "query-type", f"unknown type of query {type_.text!r}", hint))
         return None
 

@@ -7,7 +7,7 @@ import re
 from typing import Literal, get_args
 
 from shared.checks import ENGINES, Engine
-from watchword.check_files.problems import Fault, Place, did_you_mean, one_of
+from watchword.check_files.problems import Fault, Place, nearest_or_allowed, one_of
 from watchword.check_files.yaml_nodes import ScalarNode
 
 Interval = Literal["standard", "frequent", "rare"]
@@ -40,7 +40,7 @@ def interval_rule(interval: ScalarNode | None, faults: list[Fault]) -> Interval:
     for known in INTERVALS:
         if interval.text == known:
             return known
-    hint = "; ".join(filter(None, (did_you_mean(interval.text, INTERVALS), one_of(INTERVALS))))
+    hint = nearest_or_allowed(interval.text, INTERVALS)
     faults.append(Fault(interval.place, "interval", f"unknown interval {interval.text!r}", hint))
     return "standard"
 
@@ -97,7 +97,7 @@ def family_rule(
     for word, node in given:
         engine = FAMILIES.get(node.text.upper())
         if engine is None:
-            hint = "; ".join(filter(None, (did_you_mean(node.text, FAMILIES), one_of(FAMILIES))))
+            hint = nearest_or_allowed(node.text, FAMILIES)
             faults.append(Fault(node.place, "family", f"unknown {word} {node.text!r}", hint))
         engines.append(engine)
     if len(set(engines)) > 1 and None not in engines:

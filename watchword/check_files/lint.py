@@ -1,0 +1,121 @@
+"""What a careful reader would say about checks that load: does the script parse in PMM's dialect, does it define
+``check_context`` with two parameters, would a query be refused when it runs, do the placeholders of a remediation mean
+something. Each finding has the line and column in the file. Nothing is executed and no server is asked.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import starlark
+
+from shared.checks import Check, Query, QueryType
+from shared.remediation import PLACEHOLDER
+from watchword.check_files.problems import Fault, Place, Problem, did_you_mean, one_of, problem
+from watchword.check_files.reading import Origin, Reading, read_checks
+
+_ENTRY = re.compile(r"^check_context\s*=|^def\s+check_context\s*\((?P<parameters>[^)]*)\)", re.MULTILINE)
+_PARSE_ERROR = re.compile(r"(?:error: )?(?P<message>.*?)\n\s*--> script:(?P<line>\d+):(?P<column>\d+)", re.DOTALL)
+_LINT_PLACE = re.compile(r"^script:\d+:\d+(?:-[\d:]+)?: ")
+_LEADING_WORD = {
+    QueryType.MYSQL_SHOW: "SHOW",
+    QueryType.MYSQL_SELECT: "SELECT",
+    QueryType.POSTGRESQL_SELECT: "SELECT",
+    QueryType.CLICKHOUSE_SELECT: "SELECT",
+}
+_TEMPLATE_FIELDS = {
+    QueryType.METRICS_INSTANT: ("ServiceName", "NodeName", "ServiceID"),
+    QueryType.METRICS_RANGE: ("ServiceName", "NodeName", "ServiceID"),
+    QueryType.CLICKHOUSE_SELECT: ("ServiceName", "ServiceID", "NodeName"),
+}
+_TEMPLATE = re.compile(r"\{\{-?\s*\.(?P<field>\w+)\s*-?\}\}")
+_ANY_PLACEHOLDER = re.compile(r"\{\{[^{}]*\}\}")
+
+
+def lint_paths(paths: Sequence[Path], beside: Sequence[Check] = ()) -> list[Problem]:
+    """Read files and folders and return every problem: those of loading and those that only a reader sees."""
+    return lint(read_checks(paths, beside))
+
+
+def lint(reading: Reading) -> list[Problem]:
+    """Return the problems of a reading and those that linting adds, in the order of the files."""
+    found = list(reading.problems)
+    for check in reading.checks:
+        origin = reading.origins[check.name]
+        found.extend(problem(origin.file, check.name, fault) for fault in _faults(check, origin))
+    return sorted(found, key=lambda each: (str(each.file), each.line, each.column))
+
+
+def _faults(check: Check, origin: Origin) -> Iterator[Fault]:
+    yield from _script(check, origin)
+    for index, query in enumerate(check.queries):
+        places = origin.normalised.queries
+        yield from _query(query, places[index] if index < len(places) else origin.normalised.place)
+    yield from _remediation(check, origin)
+
+
+def _script(check: Check, origin: Origin) -> Iterator[Fault]:
+    node = origin.normalised.script
+    if node is None:
+        return
+    try:
+        tree = starlark.parse("script", check.script, starlark.Dialect.standard())
+    except starlark.StarlarkError as error:
+        yield _syntax(str(error), origin)
+        return
+    for load in tree.loads():
+        message = f"load({load.module_id!r}) is not there; a script stands alone"
+        yield Fault(node.place, "script-load", message, "put the functions into the script")
+    for lint in tree.lint():
+        begin = lint.resolved_location.span.begin
+        place = node.place_of(begin.line + 1, begin.column + 1)
+        yield Fault(place, "script-lint", _LINT_PLACE.sub("", str(lint)), severity="warning")
+    entry = _ENTRY.search(check.script)
+    if entry is None:
+        hint = f"add `def check_context({'rows' if check.format == 1 else 'docs'}, context):`"
+        yield Fault(node.place, "script-entry", "the script has no function check_context", hint)
+    elif entry["parameters"] is not None:
+        names = [name for name in entry["parameters"].split(",") if name.strip()]
+        if len(names) != 2 and "*" not in entry["parameters"]:
+            line = check.script[: entry.start()].count("\n") + 1
+            message = f"check_context takes two parameters, the answers and the context, not {len(names)}"
+            yield Fault(node.place_of(line, 1), "script-entry", message)
+
+
+def _syntax(text: str, origin: Origin) -> Fault:
+    node = origin.normalised.script
+    match = _PARSE_ERROR.match(text)
+    if match is None or node is None:
+        return Fault(origin.normalised.place, "script-syntax", f"the script is not Starlark: {text.splitlines()[0]}")
+    message = match["message"].removeprefix("Parse error: ").strip()
+    hint = ""
+    if "reserved keyword" in message or "outside `def`" in message:
+        hint = "Starlark has no while, try, import or class, and no if or for outside a function"
+    place = node.place_of(int(match["line"]), int(match["column"]))
+    return Fault(place, "script-syntax", f"the script is not Starlark: {message}", hint)
+
+
+def _query(query: Query, place: Place) -> Iterator[Fault]:
+    if query.type is QueryType.POSTGRESQL_SELECT and ";" in query.text:
+        hint = "one statement for each query, without ';'"
+        yield Fault(place, "query-semicolon", "a PostgreSQL query with ';' is refused when it runs", hint)
+    word = _LEADING_WORD.get(query.type)
+    if word and re.match(rf"\s*{word}\b", query.text, re.IGNORECASE):
+        message = f"the query begins with {word}, which {query.type.value} puts in front by itself"
+        yield Fault(place, "query-keyword", message, f"leave {word} out")
+    for match in _TEMPLATE.finditer(query.text):
+        known = _TEMPLATE_FIELDS.get(query.type, ())
+        if known and match["field"] not in known:
+            hint = did_you_mean(match["field"], known) or one_of(known)
+            yield Fault(place, "query-template", f"unknown field .{match['field']} in the query", hint)
+        elif not known:
+            message = f"{query.type.value} fills in no templates; {match[0]} is sent as it stands"
+            yield Fault(place, "query-template", message, severity="warning")
+
+
+def _remediation(check: Check, origin: Origin) -> Iterator[Fault]:
+    place = (origin.normalised.fields or {}).get("remediation", origin.normalised.place)
+    for match in _ANY_PLACEHOLDER.finditer(check.remediation):
+        if not PLACEHOLDER.fullmatch(match[0]):
+            hint = "write {{label}}, {{label|identifier}} or {{label|literal}}"
+            yield Fault(place, "remediation", f"{match[0]} is not a placeholder", hint)
