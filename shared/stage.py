@@ -139,8 +139,8 @@ def make_application(
     running: Callable[[Stage], contextlib.AbstractAsyncContextManager[None]],
     changed: Callable[[Change], None] | None = None,
 ) -> FastStream:
-    """Return the application of a stage. ``running`` is the stage's own part: entered when the connection stands and the
-    configuration is known, before anything is fetched; left after everything begun has ended.
+    """Return the application of a stage. ``running`` is the stage's own part: entered when the connection stands and
+    the configuration is known, before anything is fetched; left after everything begun has ended.
     """
 
     @contextlib.asynccontextmanager

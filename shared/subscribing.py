@@ -1,9 +1,9 @@
 """The pull subscribers of a stage: one FastStream subscriber for each slot, so that a stage takes what it has free
-slots for and never more. Around each fetch stands a gate, for what FastStream and nats-py leave open: a deleted consumer
-makes a subscriber silent for ever (here it is made again), an unknown error ends it (here it waits and goes on), and
-stopping leaves a message that was just fetched stuck until ack_wait (here it is handed back). Around each message stands
-one way of handling: kept alive while it lasts, acknowledged when done, a dead letter when it can't be handled, handed back with
-a delay when something else is away. Nothing is redelivered in a hot loop, and nothing is dropped.
+slots for and never more. Around each fetch stands a gate, for what FastStream and nats-py leave open: a deleted
+consumer makes a subscriber silent for ever (here it is made again), an unknown error ends it (here it waits and goes
+on), and stopping leaves a message that was just fetched stuck until ack_wait (here it is handed back). Around each
+message stands one way of handling: kept alive while it lasts, acknowledged when done, a dead letter when it can't be
+handled, handed back with a delay when something else is away. Nothing is redelivered in a hot loop, nothing is dropped.
 """
 
 import asyncio
