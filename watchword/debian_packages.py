@@ -41,6 +41,8 @@ class Bundle:
     optional: tuple[tuple[str, ...], ...] = ()
     programs: tuple[str, ...] = ()
     """Patterns of the folders with programs, below the folder of the bundle and below ``/``."""
+    built_in_paths: tuple[tuple[str, str], ...] = ()
+    """A program and a path of the system that it can't be told to look for elsewhere; see ``_make_relative``."""
 
 
 def _for_each_version(pattern: str) -> tuple[str, ...]:
@@ -51,7 +53,12 @@ BUNDLES: Mapping[str, Bundle] = MappingProxyType(
     {
         bundle.name: bundle
         for bundle in (
-            Bundle("alertmanager", (("prometheus-alertmanager",),), programs=("usr/bin",)),
+            Bundle(
+                "alertmanager",
+                (("prometheus-alertmanager",),),
+                programs=("usr/bin",),
+                built_in_paths=(("usr/bin/prometheus-alertmanager", "/usr/share/prometheus/alertmanager"),),
+            ),
             Bundle("prometheus", (("prometheus",),), programs=("usr/bin",)),
             Bundle(
                 "mariadb",
@@ -84,17 +91,25 @@ def cache_folder() -> Path:
     return Path(home) / "watchword" / "servers"
 
 
-def find_program(bundle_name: str, program: str) -> Path:
+@dataclass(frozen=True)
+class Program:
+    """A program and the root that its own paths begin at: the folder of a bundle, or ``/``."""
+
+    root: Path
+    path: Path
+
+
+def find_program(bundle_name: str, program: str) -> Program:
     """A program of a bundle: the fetched one, else one of the system; never fetches by itself."""
     bundle = BUNDLES[bundle_name]
-    roots = [bundle_folder(bundle_name), Path("/")] if is_fetched(bundle_name) else [Path("/")]
-    for root in roots:
+    system = Path("/")
+    for root in [bundle_folder(bundle_name), system] if is_fetched(bundle_name) else [system]:
         for pattern in bundle.programs:
             for folder in sorted(root.glob(pattern), reverse=True):
                 if os.access(folder / program, os.X_OK):
-                    return folder / program
+                    return Program(root, folder / program)
     if (found := shutil.which(program)) is not None:
-        return Path(found)
+        return Program(system, Path(found))
     raise ServerProgramMissing(
         f"There is no {program} on this machine. Fetch it into a private folder with "
         f"`python -m watchword.debian_packages {bundle_name}` (needs apt-get, not root; nothing gets installed), or "
@@ -116,18 +131,19 @@ def is_fetched(bundle_name: str) -> bool:
     return bool(marker["definition"] == _definition(BUNDLES[bundle_name]))
 
 
-def library_path(bundle_name: str) -> str:
-    """The value for LD_LIBRARY_PATH with which the bundle's programs find what the system lacks."""
-    root = bundle_folder(bundle_name)
+def library_environment(root: Path) -> dict[str, str]:
+    """The environment with which programs unpacked below ``root`` find the libraries that the system lacks."""
+    if root == Path("/"):
+        return {}
     folders = [folder for pattern in ("usr/lib/*-linux-gnu", "lib/*-linux-gnu") for folder in root.glob(pattern)]
-    return os.pathsep.join(str(folder) for folder in sorted(folders))
+    return {"LD_LIBRARY_PATH": os.pathsep.join(str(folder) for folder in sorted(folders))}
 
 
 def fetch(bundle_names: Sequence[str]) -> None:
     """Make sure that these bundles are there. Costs nothing when they are; otherwise reports progress on stderr."""
     if all(is_fetched(name) for name in bundle_names):
         return
-    with _lock():
+    with lock():
         missing = [BUNDLES[name] for name in bundle_names if not is_fetched(name)]
         if not missing:
             return
@@ -153,6 +169,8 @@ class _Apt:
             *("-o", f"Dir::State={folder / 'state'}"),
             *("-o", "Dir::State::status=/var/lib/dpkg/status"),
             *("-o", f"Dir::Cache={folder / 'cache'}"),
+            # Container images switch off the index that makes the questions below cheap.
+            *("-o", "Dir::Cache::pkgcache=pkgcache.bin", "-o", "Dir::Cache::srcpkgcache=srcpkgcache.bin"),
             # Root's apt would download as another user, who can't write here.
             *("-o", "APT::Sandbox::User=root"),
         ]
@@ -216,12 +234,24 @@ def _fetch_bundle(apt: _Apt, bundle: Bundle) -> None:
         shutil.rmtree(partial / path, ignore_errors=True)
     for bitcode in partial.glob("usr/lib/postgresql/*/lib/bitcode"):
         shutil.rmtree(bitcode)
+    for program, path in bundle.built_in_paths:
+        _make_relative(partial / program, path)
     marker = {"definition": _definition(bundle), "packages": [file.stem for file in files]}
     (partial / _COMPLETE).write_text(json.dumps(marker, indent=2))
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
     shutil.rmtree(downloads)
     _say(f"Unpacked {bundle.name} into {folder}")
+
+
+def _make_relative(program: Path, path: str) -> None:
+    """Let a program look for a path of the system below its working folder instead: ``/usr/x`` becomes ``usr/x/``.
+
+    Debian's Alertmanager reads its templates from a fixed place and does not start without them (upstream carries
+    them inside). Both spellings have the same length, so everything else in the file stays where it is.
+    """
+    content = program.read_bytes()
+    program.write_bytes(content.replace(path.encode(), f"{path[1:]}/".encode()))
 
 
 def _first_that_exists(apt: _Apt, names: Sequence[str]) -> str | None:
@@ -235,7 +265,7 @@ def _is_library(package: str) -> bool:
 
 
 def _definition(bundle: Bundle) -> str:
-    return hashlib.sha256(repr((bundle.packages, bundle.optional)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((bundle.packages, bundle.optional, bundle.built_in_paths)).encode()).hexdigest()[:16]
 
 
 @cache
@@ -249,14 +279,15 @@ def _system() -> str:
 
 
 @contextmanager
-def _lock() -> Iterator[None]:
+def lock() -> Iterator[None]:
+    """Keep all other processes that use the cache folder from writing to it."""
     cache_folder().mkdir(parents=True, exist_ok=True)
-    with (cache_folder() / "lock").open("w") as lock:
+    with (cache_folder() / "lock").open("w") as file:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _say("Another process is fetching servers; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            _say("Another process fills the cache of servers; waiting for it")
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

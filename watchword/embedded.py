@@ -13,12 +13,12 @@ import socket
 import sysconfig
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from watchword.debian_packages import find_program
+from watchword.debian_packages import Program, find_program
 from watchword.processes import (
     LOCALHOST,
     ServerPlan,
@@ -72,6 +72,7 @@ class AlertmanagerSettings:
 def nats_process(settings: NatsSettings) -> ServerProcess:
     """A NATS server with JetStream, not started yet."""
     program = nats_program()
+    settings = replace(settings, folder=settings.folder.resolve())
     configuration_path = settings.folder / "nats.conf"
 
     def command(port: int) -> Sequence[str]:
@@ -94,6 +95,7 @@ def nats_process(settings: NatsSettings) -> ServerProcess:
 def alertmanager_process(settings: AlertmanagerSettings) -> ServerProcess:
     """An Alertmanager, not started yet."""
     program = alertmanager_program()
+    settings = replace(settings, folder=settings.folder.resolve())
     configuration_path = settings.folder / "alertmanager.yml"
     route_prefix = settings.route_prefix.rstrip("/")
 
@@ -103,7 +105,7 @@ def alertmanager_process(settings: AlertmanagerSettings) -> ServerProcess:
             configuration_path.write_text(settings.configuration)
         cluster_address = "" if settings.cluster_port is None else f"{LOCALHOST}:{settings.cluster_port}"
         arguments = [
-            str(program),
+            str(program.path),
             f"--config.file={configuration_path}",
             f"--storage.path={settings.folder / 'state'}",
             f"--web.listen-address={LOCALHOST}:{port}",
@@ -126,6 +128,7 @@ def alertmanager_process(settings: AlertmanagerSettings) -> ServerProcess:
             command=command,
             is_ready=is_ready,
             log_path=settings.folder / "alertmanager.log",
+            working_folder=program.root,
             port=settings.port,
             port_hint=settings.port_hint,
         )
@@ -217,15 +220,21 @@ def nats_program() -> Path:
     return Path(found)
 
 
-def alertmanager_program() -> Path:
+def alertmanager_program() -> Program:
     """The Alertmanager to run: the one given by the environment, on PATH, or fetched by us."""
     named = _named_program("WATCHWORD_ALERTMANAGER_BINARY")
+    on_path = shutil.which("alertmanager") or shutil.which("prometheus-alertmanager")
     if named is not None:
-        return named
-    for name in ("alertmanager", "prometheus-alertmanager"):
-        if (found := shutil.which(name)) is not None:
-            return Path(found)
-    return find_program("alertmanager", "prometheus-alertmanager")
+        return Program(Path("/"), named)
+    if on_path is not None:
+        return Program(Path("/"), Path(on_path))
+    try:
+        return find_program("alertmanager", "prometheus-alertmanager")
+    except ServerProgramMissing as error:
+        raise ServerProgramMissing(
+            f"{error} Or name the file in WATCHWORD_ALERTMANAGER_BINARY, or name an Alertmanager that runs already in "
+            "watchword.yaml."
+        ) from None
 
 
 def _named_program(variable: str) -> Path | None:

@@ -69,6 +69,7 @@ class ServerPlan:
     command: Callable[[int], Sequence[str]]
     is_ready: Callable[[int], bool]
     log_path: Path
+    working_folder: Path = Path("/")
     port: int = 0
     port_hint: str = "Choose another port."
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -132,6 +133,7 @@ class ServerProcess:
                     *(str(os.getpid()), str(int(self.plan.stop_signal)), self.plan.user or "-"),
                     *command,
                 ],
+                cwd=self.plan.working_folder,  # ours may be closed to the server's user
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -1,0 +1,1 @@
+"""Programs of others that take part in Watchword, and the demo: shown here, never shipped."""
