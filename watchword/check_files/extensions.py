@@ -19,7 +19,7 @@ FLAVOURS = ("postgresql", "mysql", "mariadb", "percona", "mongodb")
 _REQUIRES_FIELDS = ("privileges", "versions", "flavours")
 _PARAMETER_FIELDS = ("default", "description")
 _PARAMETER_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_VERSION_BOUND = re.compile(r"(>=|<=|>|<)\s*[0-9]+(\.[0-9]+){0,3}")
+_VERSION_BOUND = re.compile(r"(>=|<=|>|<|==?)\s*[0-9]+(\.[0-9]+)*")
 
 
 def parameters_of(fields: dict[str, Node], faults: list[Fault]) -> dict[str, Parameter]:
@@ -76,7 +76,7 @@ def requirements_of(fields: dict[str, Node], faults: list[Fault]) -> Requirement
     for bound in versions.text.split(",") if versions else ():
         if versions and not _VERSION_BOUND.fullmatch(bound.strip()):
             message = f"{bound.strip()!r} is not a bound on the server's version"
-            hint = "write >=X, >X, <=X or <X, several with commas, for example '>=10.4, <12'"
+            hint = "write >=X, >X, <=X, <X or =X, several with commas, for example '>=10.4, <12'"
             faults.append(Fault(versions.place, "requires", message, hint))
     flavours = texts_field(inner, "flavours", faults)
     for flavour in flavours:

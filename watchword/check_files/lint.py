@@ -11,12 +11,19 @@ import starlark
 
 from shared.checks import Check, Query, QueryType
 from shared.remediation import PLACEHOLDER
-from watchword.check_files.problems import Fault, Place, Problem, did_you_mean, one_of, problem
+from watchword.check_files.problems import Fault, Place, Problem, Severity, did_you_mean, one_of, problem
 from watchword.check_files.reading import Origin, Reading, read_checks
 
 _ENTRY = re.compile(r"^check_context\s*=|^def\s+check_context\s*\((?P<parameters>[^)]*)\)", re.MULTILINE)
 _PARSE_ERROR = re.compile(r"(?:error: )?(?P<message>.*?)\n\s*--> script:(?P<line>\d+):(?P<column>\d+)", re.DOTALL)
-_LINT_PLACE = re.compile(r"^script:\d+:\d+(?:-[\d:]+)?: ")
+_LINT_PLACE = re.compile(r"(?<= at| to) script:[\d:-]+|, (?:first defined|also used) at script:[\d:-]+")
+_LINTS: dict[str, Severity] = {
+    "duplicate-top-level-assign": "error",  # Starlark in Go, which is PMM's, refuses it
+    "duplicate-key": "error",
+    "missing-return": "warning",
+    "unreachable": "warning",
+}
+"""What the parser's own linter finds and a check's author should know; its matters of taste are left out."""
 _LEADING_WORD = {
     QueryType.MYSQL_SHOW: "SHOW",
     QueryType.MYSQL_SELECT: "SELECT",
@@ -67,9 +74,11 @@ def _script(check: Check, origin: Origin) -> Iterator[Fault]:
         message = f"load({load.module_id!r}) is not there; a script stands alone"
         yield Fault(node.place, "script-load", message, "put the functions into the script")
     for lint in tree.lint():
-        begin = lint.resolved_location.span.begin
-        place = node.place_of(begin.line + 1, begin.column + 1)
-        yield Fault(place, "script-lint", _LINT_PLACE.sub("", str(lint)), severity="warning")
+        if lint.short_name in _LINTS:
+            begin = lint.resolved_location.span.begin
+            message = _LINT_PLACE.sub("", lint.problem)
+            place = node.place_of(begin.line + 1, begin.column + 1)
+            yield Fault(place, "script-lint", message, severity=_LINTS[lint.short_name])
     entry = _ENTRY.search(check.script)
     if entry is None:
         hint = f"add `def check_context({'rows' if check.format == 1 else 'docs'}, context):`"
