@@ -1,0 +1,134 @@
+"""A request for many becomes one part for each target. Names may be globs, labels select; what matched nothing is
+listed, so that a typing error is seen and not silence. Pure: the inventory comes in, the parts go out.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from shared import subjects
+from shared.checks import ENGINES
+from shared.configuration import Configuration
+from shared.errors import MessageRefused
+from shared.events import LONGEST_LIST_OF_NAMES, CheckAccepted, CheckRequested, RunRequested
+from shared.schedules import enabled_checks
+from shared.subjects import EVERYTHING, Lane
+from shared.targets import Target
+
+MOST_TARGETS_NOW = 8
+"""A request for more targets waits in the lane ``bulk``, so that a person who waits for one is never behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One target's part of a request."""
+
+    target: str
+    subject: str
+    body: RunRequested
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What a request became."""
+
+    what: str
+    parts: tuple[Part, ...]
+    unknown: tuple[str, ...]
+
+
+def split(request: CheckRequested, configuration: Configuration, request_id: str) -> Split:
+    """Split a request. Raises ``MessageRefused`` when it matches no target or no check there."""
+    targets, unknown = _chosen_targets(request, configuration.all_targets())
+    listed: list[str] | None = None
+    if request.checks is not None:
+        available = sorted({check.name for target in targets for check in enabled_checks(configuration, target)})
+        listed, unmatched = _matching(request.checks, available)
+        # With no target there is nothing to say about checks.
+        unknown += unmatched if targets else []
+    what = EVERYTHING if listed is None else subjects.what_of_checks(listed)
+    asked = [target for target in targets if _has_any(configuration, target, listed)]
+    if not asked:
+        raise MessageRefused(_nothing_matches(request, configuration, targets, unknown))
+    lane: Lane = "now" if len(asked) <= MOST_TARGETS_NOW else "bulk"
+    body = RunRequested(checks=listed, request_id=request_id, requested_by=request.requested_by, reason=request.reason)
+    parts = tuple(
+        Part(target.name, subjects.run_requested(lane, target.pool, target.name, what), body) for target in asked
+    )
+    return Split(what, parts, tuple(unknown))
+
+
+def accepted(result: Split, request: CheckRequested, request_id: str, sequence: int, first: int) -> list[CheckAccepted]:
+    """Return what to publish of a split: as many messages as its names need."""
+    names = [part.target for part in result.parts]
+    pieces = [names[at : at + LONGEST_LIST_OF_NAMES] for at in range(0, len(names), LONGEST_LIST_OF_NAMES)] or [[]]
+    return [
+        CheckAccepted(
+            request_id=request_id,
+            id=request.id,
+            sequence=sequence,
+            what=result.what,
+            first=first,
+            targets=piece,
+            unknown=list(result.unknown[:LONGEST_LIST_OF_NAMES]) if number == 1 else [],
+            part=number,
+            parts=len(pieces),
+        )
+        for number, piece in enumerate(pieces, start=1)
+    ]
+
+
+def _has_any(configuration: Configuration, target: Target, listed: Sequence[str] | None) -> bool:
+    names = {check.name for check in enabled_checks(configuration, target)}
+    return bool(names) if listed is None else not names.isdisjoint(listed)
+
+
+def _chosen_targets(request: CheckRequested, inventory: Sequence[Target]) -> tuple[list[Target], list[str]]:
+    unknown: list[str] = []
+    chosen = list(inventory)
+    if request.targets is not None:
+        names, unknown = _matching(request.targets, [target.name for target in inventory])
+        wanted = set(names)
+        chosen = [target for target in inventory if target.name in wanted]
+    if request.engine is not None:
+        if request.engine not in ENGINES:
+            unknown.append(f"engine {request.engine}")
+        chosen = [target for target in chosen if target.engine == request.engine]
+    if request.selector:
+        selector = request.selector
+        chosen = [
+            target
+            for target in chosen
+            if all(
+                label in target.labels and fnmatchcase(target.labels[label], pattern)
+                for label, pattern in selector.items()
+            )
+        ]
+    return chosen, unknown
+
+
+def _matching(patterns: Iterable[str], names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the names that a pattern matches, and the patterns that match none. A name stands for itself first."""
+    known = set(names)
+    matched: set[str] = set()
+    unknown: list[str] = []
+    for pattern in dict.fromkeys(patterns):
+        found = {pattern} if pattern in known else {name for name in names if fnmatchcase(name, pattern)}
+        matched |= found
+        if not found:
+            unknown.append(pattern)
+    return sorted(matched), unknown
+
+
+def _nothing_matches(
+    request: CheckRequested, configuration: Configuration, targets: Sequence[Target], unknown: Sequence[str]
+) -> str:
+    if not configuration.all_targets():
+        return "nothing matches: the inventory is empty; write targets with: watchword apply"
+    if unknown:
+        return f"nothing matches: unknown {', '.join(unknown[:20])}"
+    if not targets:
+        asked = [f"engine {request.engine}"] if request.engine else []
+        asked += [f"{label}={pattern}" for label, pattern in (request.selector or {}).items()]
+        return f"nothing matches: no target has {' and '.join(asked) or 'such a name'}"
+    return "nothing matches: no check is enabled on the chosen targets"
