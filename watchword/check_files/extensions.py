@@ -73,7 +73,7 @@ def requirements_of(fields: dict[str, Node], faults: list[Fault]) -> Requirement
         return Requirements()
     inner = fields_of(node, _REQUIRES_FIELDS, "'requires'", faults)
     versions = text_field(inner, "versions", faults)
-    for bound in versions.text.split(",") if versions else ():
+    for bound in versions.text.split(",") if versions and versions.text else ():
         if versions and not _VERSION_BOUND.fullmatch(bound.strip()):
             message = f"{bound.strip()!r} is not a bound on the server's version"
             hint = "write >=X, >X, <=X, <X or =X, several with commas, for example '>=10.4, <12'"

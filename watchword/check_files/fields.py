@@ -27,14 +27,14 @@ def fields_of(node: MapNode, known: Collection[str], what: str, faults: list[Fau
 
 
 def text_field(fields: dict[str, Node], name: str, faults: list[Fault]) -> ScalarNode | None:
-    """Return a field of text; None when it is absent, empty or, with a fault, a list or mapping."""
+    """Return a field of text, also an empty one; None when it is absent or, with a fault, a list or mapping."""
     node = fields.get(name)
     if node is None:
         return None
     if not isinstance(node, ScalarNode):
         faults.append(Fault(node.place, "wrong-type", f"{name!r} must be text, not {_shape(node)}"))
         return None
-    return node if node.text else None
+    return node
 
 
 def map_field(fields: dict[str, Node], name: str, faults: list[Fault]) -> MapNode | None:

@@ -57,7 +57,7 @@ def read_advisor(node: Node) -> tuple[Advisor | None, tuple[Fault, ...]]:
     fields = fields_of(node, ADVISOR_FIELDS, "advisor", faults)
     texts = {name: text_field(fields, name, faults) for name in ("name", "summary", "description", "category")}
     for field, text in texts.items():
-        if text is None:
+        if text is None or not text.text.strip():
             faults.append(Fault(node.place, "advisor", f"the advisor has no {field}", severity="warning"))
     found = {field: text.text.strip() if text else "" for field, text in texts.items()}
     return (Advisor(**found) if found["name"] else None), tuple(faults)
@@ -71,13 +71,14 @@ def normalise(node: Node, advisors: Mapping[str, Advisor], source: str) -> Norma
         return Normalised("", node.place, None, (fault,))
     fields = fields_of(node, CHECK_FIELDS, "check", faults)
     texts = {name: text_field(fields, name, faults) for name in (*COMMON_FIELDS, *VERSION_1_FIELDS) if name != "tiers"}
+    absent = {name: None if name in fields else node.place for name in texts}
     name_node = texts["name"]
-    name = rules.name_rule(name_node, node.place, faults)
+    name = rules.name_rule(name_node, absent["name"], faults)
     version = rules.version_rule(texts["version"], _version_by_fields(fields), node.place, faults)
     interval = rules.interval_rule(texts["interval"], faults)
-    script = rules.script_rule(texts["script"], node.place, faults)
-    summary = rules.text_rule("summary", texts["summary"], node.place, faults)
-    description = rules.text_rule("description", texts["description"], node.place, faults)
+    script = rules.script_rule(texts["script"], absent["script"], faults)
+    summary = rules.text_rule("summary", texts["summary"], absent["summary"], faults)
+    description = rules.text_rule("description", texts["description"], absent["description"], faults)
     _forbidden_fields(version, fields, faults)
     queries, engine = _queries(version, fields, texts, node.place, faults)
     advisor = _stripped(texts["advisor"])

@@ -88,7 +88,7 @@ def version_1_query(
     type_: ScalarNode | None, text: ScalarNode | None, check: Place, faults: list[Fault]
 ) -> tuple[Query | None, Engine | None]:
     """Return the one query of a check of version 1, and the engine that its type belongs to."""
-    if type_ is None:
+    if type_ is None or not type_.text:
         hint = one_of(type_.value for type_, rule in QUERY_RULES.items() if rule.is_in_version_1)
         faults.append(Fault(check, "query-type", "a check of version 1 needs a type", hint))
         return None, None
@@ -127,7 +127,7 @@ def version_2_queries(
 def _version_2_query(node: MapNode, engine: Engine | None, faults: list[Fault]) -> Query | None:
     fields = fields_of(node, QUERY_FIELDS, "query", faults)
     type_ = text_field(fields, "type", faults)
-    if type_ is None:
+    if type_ is None or not type_.text:
         faults.append(Fault(node.place, "query-type", "the query has no type", one_of(_types_for(engine))))
         return None
     known = _query_type(type_, faults, engine)

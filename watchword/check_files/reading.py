@@ -4,6 +4,7 @@ Whether a signature is good is left to the checker that runs the check, whether 
 """
 
 import base64
+import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -94,7 +95,7 @@ def _add(reading: Reading, file: _File, normalised: Normalised, taken: dict[str,
 
 def _files(paths: Sequence[Path], problems: list[Problem]) -> Iterator[Path]:
     """Yield each file once, whatever ways lead to it."""
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for path in paths:
         if path.is_dir():
             found = sorted(_below(path))
@@ -104,8 +105,9 @@ def _files(paths: Sequence[Path], problems: list[Problem]) -> Iterator[Path]:
         else:
             found = [path]
         for file in found:
-            if file.resolve() not in seen:
-                seen.add(file.resolve())
+            real_path = os.path.realpath(file)  # unlike Path.resolve(), it does not raise for a link to itself
+            if real_path not in seen:
+                seen.add(real_path)
                 yield file
 
 

@@ -20,10 +20,16 @@ MAX_NAME = 120
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
-def name_rule(name: ScalarNode | None, check: Place, faults: list[Fault]) -> str:
+def _tell_absence(field: str, place: Place | None, hint: str, faults: list[Fault]) -> None:
+    """Say that a field is missing, unless it is there and was already called wrong."""
+    if place is not None:
+        faults.append(Fault(place, field, f"the check has no {field}", hint))
+
+
+def name_rule(name: ScalarNode | None, absent: Place | None, faults: list[Fault]) -> str:
     """Return the name of the check; empty when there is none that can be used."""
     if name is None:
-        faults.append(Fault(check, "name", "the check has no name", "add for example `name: postgresql_my_check`"))
+        _tell_absence("name", absent, "add for example `name: postgresql_my_check`", faults)
         return ""
     if not _NAME.fullmatch(name.text):
         hint = "letters, digits and _, not beginning with a digit"
@@ -35,7 +41,7 @@ def name_rule(name: ScalarNode | None, check: Place, faults: list[Fault]) -> str
 
 def interval_rule(interval: ScalarNode | None, faults: list[Fault]) -> Interval:
     """Return the schedule that the check belongs to; ``standard`` when it says nothing."""
-    if interval is None:
+    if interval is None or not interval.text:
         return "standard"
     for known in INTERVALS:
         if interval.text == known:
@@ -45,20 +51,20 @@ def interval_rule(interval: ScalarNode | None, faults: list[Fault]) -> Interval:
     return "standard"
 
 
-def text_rule(field: str, text: ScalarNode | None, check: Place, faults: list[Fault]) -> str:
+def text_rule(field: str, text: ScalarNode | None, absent: Place | None, faults: list[Fault]) -> str:
     """Return a text that every check must have."""
     if text is None or not text.text.strip():
-        place = text.place if text else check
-        faults.append(Fault(place, field, f"the check has no {field}", f"add `{field}:` with a sentence for people"))
+        place = text.place if text else absent
+        _tell_absence(field, place, f"add `{field}:` with a sentence for people", faults)
         return ""
     return text.text.strip()
 
 
-def script_rule(script: ScalarNode | None, check: Place, faults: list[Fault]) -> str:
+def script_rule(script: ScalarNode | None, absent: Place | None, faults: list[Fault]) -> str:
     """Return the script. PMM refuses a tab anywhere in it, also inside a string."""
     if script is None or not script.text.strip():
-        place = script.place if script else check
-        faults.append(Fault(place, "script", "the check has no script", "add `script: |` with check_context()"))
+        place = script.place if script else absent
+        _tell_absence("script", place, "add `script: |` with check_context()", faults)
         return ""
     before, tab, _ = script.text.partition("\t")
     if tab:
@@ -72,7 +78,7 @@ def script_rule(script: ScalarNode | None, check: Place, faults: list[Fault]) ->
 
 def version_rule(version: ScalarNode | None, guess: Literal[1, 2], check: Place, faults: list[Fault]) -> Literal[1, 2]:
     """Return the version of the format; a check without one is taken for what its fields look like."""
-    if version is None:
+    if version is None or version.is_null:
         message = f"the check has no version; it is read as version {guess}"
         faults.append(Fault(check, "version", message, f"add `version: {guess}`", "warning"))
         return guess
@@ -88,7 +94,7 @@ def family_rule(
     family: ScalarNode | None, technology: ScalarNode | None, check: Place, faults: list[Fault]
 ) -> Engine | None:
     """Return the engine that a check of version 2 is for. ``technology`` is the newer word for ``family``."""
-    given = [(word, node) for word, node in (("family", family), ("technology", technology)) if node is not None]
+    given = [(word, node) for word, node in (("family", family), ("technology", technology)) if node and node.text]
     if not given:
         hint = f"add `technology:`; {one_of(FAMILIES)}"
         faults.append(Fault(check, "family", "the check has neither family nor technology", hint))

@@ -24,6 +24,8 @@ _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DOCUMENT_START = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9_]*)|0x[0-9a-fA-F_]+|0o[0-7_]+|0b[01_]+")
+_NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_OLD_OCTAL = re.compile(r"[-+]?0[0-7]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -57,6 +59,10 @@ class ScalarNode:
         digits = self.text.replace("_", "")
         if _INTEGER.fullmatch(self.text) and len(digits) <= 20:
             return int(digits, 0)
+        if _OLD_OCTAL.fullmatch(self.text):
+            return int(self.text, 8)
+        if _NOT_FINITE.fullmatch(self.text):
+            return float(self.text.replace(".", ""))
         return float(self.text) if _FLOAT.fullmatch(self.text) else self.text
 
     def place_of(self, line: int, column: int) -> Place:
