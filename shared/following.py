@@ -111,10 +111,11 @@ class Follower:
 
     async def _look(self) -> int:
         """Read the stream's last sequence; start over when it is another stream than the one that was read."""
+        before = self.applied  # while the server answers, newer messages may be applied
         information = await self._information()
         last = information.state.last_seq
         created = information.created
-        if self.created is not None and (created != self.created or last < self.applied):
+        if self.created is not None and (created != self.created or last < before):
             reason = "was made anew" if created != self.created else "was put back to an earlier state"
             log.warning("stream is another one", stream=self._stream, reason=reason, applied=self.applied, last=last)
             self.problem = f"{self._stream} {reason}; reading it again"
