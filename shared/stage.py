@@ -5,6 +5,7 @@ what was begun. A stage adds its subscribers and the tasks of its own; this modu
 
 import asyncio
 import contextlib
+import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -55,6 +56,18 @@ class FollowedConfiguration:
     def problem(self) -> str | None:
         """Return why the view may be behind, or None."""
         return self._follower.problem
+
+    @property
+    def created(self) -> dt.datetime | None:
+        """Return when the bucket was made, None before it was read: revisions of another bucket mean something else."""
+        return self._follower.created
+
+    @property
+    def applied(self) -> int:
+        """Return the bucket's sequence up to which the view is current. Unlike the view's newest revision it falls when
+        the bucket is put back from a backup.
+        """
+        return self._follower.applied
 
     def _apply(self, stored: Stored) -> None:
         key = stored.subject.removeprefix(f"$KV.{CONFIGURATION}.")

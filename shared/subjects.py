@@ -203,9 +203,19 @@ def due_message_id(target: str, schedule: str, due_at: dt.datetime) -> str:
     return f"due/{token(target)}/{token(schedule)}/{due_at.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}"
 
 
-def changed_message_id(target: str, schedule: str, revision: int) -> str:
-    """Return the id under which JetStream keeps one request for a change of the configuration."""
-    return f"changed/{token(target)}/{token(schedule)}/{revision}"
+def changed_message_id(target: str, schedule: str, revision: int, generation: str) -> str:
+    """Return the id under which JetStream keeps one request for a change of the configuration.
+
+    ``generation`` names the streams that the request belongs to: when one of them is made anew, revisions may repeat
+    and what was asked for is owed again, so it must not count as a duplicate.
+    """
+    return f"changed/{token(target)}/{token(schedule)}/{revision}/{generation}"
+
+
+def generation_of(created: Sequence[dt.datetime]) -> str:
+    """Name a set of streams by their creation: another name as soon as one of them was made anew."""
+    stamps = "-".join(created_token(moment) for moment in created)
+    return hashlib.sha256(stamps.encode()).hexdigest()[:12]
 
 
 def target_key(target: str) -> str:
