@@ -6,15 +6,22 @@ what the person on call reads, so it says what happened and what to do, and neve
     ├── LoginRefused       the server answers, and refuses the account
     ├── SecretUnavailable  the checker can't resolve a password or a TLS file
     ├── QueryFailed        the server refused or broke one query
-    │   ├── PrivilegeMissing  …for lack of a privilege; the text has the GRANT that would fix it
-    │   ├── QueryTimeout      …because it took too long
-    │   └── ResultTooLarge    …more rows or bytes than a checker takes
-    ├── QueryRefused       not sent at all: it could write, or is not on the list
+    │   ├── PrivilegeMissing     …for lack of a privilege; the text has the GRANT that would fix it
+    │   ├── QueryTimeout         …because it took too long
+    │   ├── ResultTooLarge       …more rows or bytes than a checker takes
+    │   ├── QueryRefused         …not sent at all: it could write, or is not on the list
+    │   └── SomeDatabasesFailed  …in some of the databases it was sent to; has the rows of the others
     ├── NotHere            can't be asked here (no metrics source, no ClickHouse): the check is ``skipped``
     └── ScriptFailed       the script of a check broke, ran too long or took too much memory
 """
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 from shared.errors import WatchwordError
+
+if TYPE_CHECKING:
+    from services.checker.engines.protocol import Rows
 
 
 class TargetError(WatchwordError):
@@ -51,6 +58,21 @@ class ResultTooLarge(QueryFailed):
 
 class QueryRefused(QueryFailed):
     """A query was not sent: it is not a single read-only statement, or not on the list of commands."""
+
+
+class SomeDatabasesFailed(QueryFailed):
+    """A query for all databases worked in some of them only.
+
+    ``documents`` has the rows of those where it worked, so that whoever runs the check can show what is known;
+    ``failures`` says for each of the others why. The text names them.
+    """
+
+    def __init__(self, documents: "Mapping[str, Rows]", failures: Mapping[str, TargetError]) -> None:
+        self.documents = documents
+        self.failures = failures
+        some = [f"{database}: {failure}" for database, failure in sorted(failures.items())]
+        shown = "; ".join(some[:3]) + (f"; and {len(some) - 3} more" if len(some) > 3 else "")
+        super().__init__(f"failed in {len(failures)} of {len(failures) + len(documents)} databases: {shown}")
 
 
 class NotHere(TargetError):

@@ -1,1 +1,1 @@
-"""One module for each engine: connect, execute one query, return rows. The protocol they share is in ``protocol.py``."""
+"""One module for each engine: connect, execute one query, return rows. Their protocol is in ``protocol.py``."""

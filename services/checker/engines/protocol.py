@@ -11,11 +11,12 @@ from typing import Protocol, TypeAlias
 from shared.checks import Engine, Query
 from shared.targets import Target
 
-Value: TypeAlias = "None | bool | int | float | str | Sequence[Value] | Mapping[str, Value]"
+Value: TypeAlias = "bool | int | float | str | Sequence[Value] | Mapping[str, Value] | None"
 """What a script can see. Text may hold lone surrogates where a server sent bytes that are not UTF-8."""
 
 Row: TypeAlias = Mapping[str, Value]
-Document: TypeAlias = "Sequence[Row] | Mapping[str, Sequence[Row]]"
+Rows: TypeAlias = Sequence[Row]
+Document: TypeAlias = "Rows | Mapping[str, Rows]"
 """The answer to one query: rows, or with ``all_dbs`` the rows of each database by its name."""
 
 
@@ -31,7 +32,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A target with its secrets resolved; lives only as long as the connection is made. Its repr shows no secret."""
+    """A target with its secrets resolved; lives as long as the connection. Its repr shows no secret."""
 
     target: Target
     password: str | None
@@ -66,8 +67,10 @@ class Connection(Protocol):
     async def execute(self, query: Query, timeout_seconds: float) -> Document:
         """Execute one query within the time and return its rows.
 
-        Raises one of ``QueryFailed`` when this query can't be answered (the connection stays usable),
-        ``Unreachable`` when the connection is gone, ``NotHere`` when the query does not apply here.
+        Raises one of ``QueryFailed`` when this query can't be answered: others may go on, and where the connection had
+        to be cut (a timeout that the server did not keep, a result without end), the next query opens another.
+        Raises ``Unreachable`` or ``LoginRefused`` when the connection is gone and no other can be had, ``NotHere`` when
+        the query does not apply here. At most a second late, whatever the server does.
         """
         ...
 
