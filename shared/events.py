@@ -19,7 +19,11 @@ LARGEST_RESULT_BYTES = 512 * 1024
 
 
 def _as_utc(moment: dt.datetime) -> dt.datetime:
-    return (moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment).astimezone(dt.UTC)
+    try:
+        return (moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment).astimezone(dt.UTC)
+    except OverflowError:  # the year 1 with an offset, say
+        message = "the time is outside of the years 1 to 9999 in UTC"
+        raise ValueError(message) from None
 
 
 def _as_list(names: Any) -> Any:

@@ -19,10 +19,12 @@ Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 
 
 class Matcher(Event):
-    """One matcher as Alertmanager's API has it. Regular expressions are anchored there."""
+    """One matcher as Alertmanager's API has it. Regular expressions are anchored there. Nothing is limited here, for
+    it is also how the silences of others are read; what a mute may ask for is the silencer's to judge.
+    """
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
-    value: Annotated[str, StringConstraints(max_length=4096)]
+    name: str
+    value: str
     is_regex: Annotated[bool, Field(alias="isRegex")] = False
     is_equal: Annotated[bool, Field(alias="isEqual")] = True
 
