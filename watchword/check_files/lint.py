@@ -9,16 +9,15 @@ from pathlib import Path
 
 import starlark
 
+from services.checker.script_dialect import find_problems
 from shared.checks import Check, Query, QueryType
 from shared.remediation import PLACEHOLDER
 from watchword.check_files.problems import Fault, Place, Problem, Severity, did_you_mean, one_of, problem
 from watchword.check_files.reading import Origin, Reading, read_checks
 
-_ENTRY = re.compile(r"^check_context\s*=|^def\s+check_context\s*\((?P<parameters>[^)]*)\)", re.MULTILINE)
-_PARSE_ERROR = re.compile(r"(?:error: )?(?P<message>.*?)\n\s*--> script:(?P<line>\d+):(?P<column>\d+)", re.DOTALL)
-_LINT_PLACE = re.compile(r"(?<= at| to) script:[\d:-]+|, (?:first defined|also used) at script:[\d:-]+")
+_ENTRY = re.compile(r"^def\s+check_context\s*\((?P<parameters>[^)]*)\)", re.MULTILINE)
+_LINT_PLACE = re.compile(r"(?:, also used at| due to) script:[\d:-]+")
 _LINTS: dict[str, Severity] = {
-    "duplicate-top-level-assign": "error",  # Starlark in Go, which is PMM's, refuses it
     "duplicate-key": "error",
     "missing-return": "warning",
     "unreachable": "warning",
@@ -65,43 +64,33 @@ def _script(check: Check, origin: Origin) -> Iterator[Fault]:
     node = origin.normalised.script
     if node is None:
         return
-    try:
-        tree = starlark.parse("script", check.script, starlark.Dialect.standard())
-    except starlark.StarlarkError as error:
-        yield _syntax(str(error), origin)
+    problems = find_problems(check.script)
+    for found in problems:
+        place = node.place_of(found.line, found.column)
+        yield Fault(place, "script-dialect", found.text, _hint_for(found.text, check), found.severity)
+    if any(found.severity == "error" for found in problems):
         return
-    for load in tree.loads():
-        message = f"load({load.module_id!r}) is not there; a script stands alone"
-        yield Fault(node.place, "script-load", message, "put the functions into the script")
-    for lint in tree.lint():
+    for lint in starlark.parse("script", check.script, starlark.Dialect.extended()).lint():
         if lint.short_name in _LINTS:
             begin = lint.resolved_location.span.begin
-            message = _LINT_PLACE.sub("", lint.problem)
             place = node.place_of(begin.line + 1, begin.column + 1)
-            yield Fault(place, "script-lint", message, severity=_LINTS[lint.short_name])
+            yield Fault(place, "script-lint", _LINT_PLACE.sub("", lint.problem), severity=_LINTS[lint.short_name])
     entry = _ENTRY.search(check.script)
-    if entry is None:
-        hint = f"add `def check_context({'rows' if check.format == 1 else 'docs'}, context):`"
-        yield Fault(node.place, "script-entry", "the script has no function check_context", hint)
-    elif entry["parameters"] is not None:
-        names = [name for name in entry["parameters"].split(",") if name.strip()]
-        if len(names) != 2 and "*" not in entry["parameters"]:
-            line = check.script[: entry.start()].count("\n") + 1
-            message = f"check_context takes two parameters, the answers and the context, not {len(names)}"
-            yield Fault(node.place_of(line, 1), "script-entry", message)
+    names = [name for name in entry["parameters"].split(",") if name.strip()] if entry else []
+    if entry and len(names) != 2 and "*" not in entry["parameters"]:
+        line = check.script[: entry.start()].count("\n") + 1
+        message = f"check_context takes two parameters, the answers and the context, not {len(names)}"
+        yield Fault(node.place_of(line, 1), "script-entry", message, f"write `{_entry_line(check)}`")
 
 
-def _syntax(text: str, origin: Origin) -> Fault:
-    node = origin.normalised.script
-    match = _PARSE_ERROR.match(text)
-    if match is None or node is None:
-        return Fault(origin.normalised.place, "script-syntax", f"the script is not Starlark: {text.splitlines()[0]}")
-    message = match["message"].removeprefix("Parse error: ").strip()
-    hint = ""
-    if "reserved keyword" in message or "outside `def`" in message:
-        hint = "Starlark has no while, try, import or class, and no if or for outside a function"
-    place = node.place_of(int(match["line"]), int(match["column"]))
-    return Fault(place, "script-syntax", f"the script is not Starlark: {message}", hint)
+def _hint_for(text: str, check: Check) -> str:
+    if "reserved keyword" in text or "outside `def`" in text:
+        return "Starlark has no while, try, import or class, and no if or for outside a function"
+    return f"add `{_entry_line(check)}`" if "check_context is not defined" in text else ""
+
+
+def _entry_line(check: Check) -> str:
+    return f"def check_context({'rows' if check.format == 1 else 'docs'}, context):"
 
 
 def _query(query: Query, place: Place) -> Iterator[Fault]:
