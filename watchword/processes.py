@@ -14,13 +14,13 @@ import asyncio
 import contextlib
 import http.client
 import os
-import random
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +35,8 @@ _TAIL_LINES = 15
 # Below the range that the kernel gives to outgoing connections: such a connection could otherwise take the port of a
 # server that is being restarted.
 _FREE_PORTS = range(12_000, 32_000)
+_FREE_PORT_ATTEMPTS = 200
+_TAIL_BYTES = 65_536
 
 
 class ServerError(WatchwordError):
@@ -107,9 +109,13 @@ class ServerProcess:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start it and wait until it answers; when it does not, nothing of it is left running."""
         self.spawn()
-        self.wait_until_ready()
+        try:
+            self.wait_until_ready()
+        except BaseException:
+            self.kill()
+            raise
 
     def spawn(self) -> None:
         """Start it without waiting for it."""
@@ -137,19 +143,18 @@ class ServerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **self.plan.environment},
+                env=_without_our_settings(os.environ) | dict(self.plan.environment),
                 # Ctrl-C in the terminal is for us alone; we stop our servers last.
                 start_new_session=True,
             )
 
     def wait_until_ready(self) -> None:
-        """Return when the server answers; stop it and raise when it does not within its time."""
+        """Return when the server answers; raise when it ends before, or does not answer within its time."""
         deadline = time.monotonic() + self.plan.start_timeout_seconds
         while not self.plan.is_ready(self.port):
             if not self.is_running:
                 raise ServerEnded(self._describe(f"ended at its start with exit code {self._exit_code()}"))
             if time.monotonic() > deadline:
-                self.kill()
                 timeout = f"{self.plan.start_timeout_seconds:g} s"
                 raise ServerNotReady(self._describe(f"did not answer on {LOCALHOST}:{self.port} within {timeout}"))
             time.sleep(_POLL_SECONDS)
@@ -204,7 +209,7 @@ class ServerProcess:
         """The last lines that this run of the server wrote."""
         try:
             with self.plan.log_path.open("rb") as log:
-                log.seek(self._log_begin)
+                log.seek(max(self._log_begin, log.seek(0, os.SEEK_END) - _TAIL_BYTES))
                 written = log.read().decode(errors="replace").splitlines()
         except FileNotFoundError:
             return ""
@@ -242,8 +247,8 @@ def is_port_free(port: int) -> bool:
 
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody uses now. It is not reserved: whoever binds first has it."""
-    for port in _shuffled_ports():
-        if is_port_free(port):
+    for _ in range(_FREE_PORT_ATTEMPTS):
+        if is_port_free(port := secrets.choice(_FREE_PORTS)):
             return port
     raise PortInUse(f"No port of {LOCALHOST} between {_FREE_PORTS.start} and {_FREE_PORTS.stop - 1} is free.")
 
@@ -267,6 +272,6 @@ def answers_http(port: int, path: str, statuses: frozenset[int] = frozenset({200
         connection.close()
 
 
-def _shuffled_ports() -> Iterator[int]:
-    for _ in range(200):
-        yield random.choice(_FREE_PORTS)  # noqa: S311 - no secret
+def _without_our_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    # Above all the databases' passwords in WATCHWORD_SECRET_…: no other program needs to have them.
+    return {name: value for name, value in environment.items() if not name.startswith("WATCHWORD_")}

@@ -1,26 +1,24 @@
 """``python -m examples.servers fetch``: get the servers that no wheel carries, so that later starts take no time."""
 
-import argparse
 import sys
 
 from watchword import debian_packages
 
+_USAGE = """\
+usage: python -m examples.servers fetch [--quiet] [SERVER ...]
 
-def main() -> int:
+Unpack Debian's packages of the servers that the demo and the tests start into a private folder. Nothing is
+installed, no root is needed. What is there already costs nothing.
+"""
+
+
+def main(arguments: list[str]) -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m examples.servers",
-        description="The real servers of the demo and the tests.",
-        epilog="Example: python -m examples.servers fetch",
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    fetch = commands.add_parser(
-        "fetch",
-        help="unpack Debian's packages of the servers into a private folder; nothing is installed, no root is needed",
-    )
-    fetch.add_argument("bundle", nargs="*", help=f"of {', '.join(debian_packages.BUNDLES)}; all when silent")
-    return debian_packages.main(parser.parse_args().bundle)
+    if arguments[:1] == ["fetch"]:
+        return debian_packages.main(arguments[1:])
+    sys.stderr.write(_USAGE)
+    return 0 if arguments in (["-h"], ["--help"]) else 2
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,41 @@
+# Every target sets up what it needs by itself, in this folder and in the user's cache folder; no root, nothing installed.
+
+PYTHON ?=
+ONCE ?=
+TESTS ?= tests
+WORKERS ?= auto
+
+export PYTHON
+run := .venv/bin/python
+
+.PHONY: help setup servers demo test check soak bench clean
+
+help:  ## show this
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: servers  ## tell the story of an alert on real servers, then stay up (ONCE=1: end by itself)
+	@$(run) -m examples.demo $(if $(filter-out 0 no false,$(ONCE)),--once)
+
+test: servers  ## run all tests (TESTS=tests/unit: some of them; WORKERS=4: so many side by side)
+	@$(run) -m pytest -n $(WORKERS) --maxprocesses 4 $(TESTS)
+
+check: setup  ## formatting, lint, types, and who may import whom
+	$(run) -m ruff check
+	$(run) -m ruff format --check
+	$(run) -m mypy
+	.venv/bin/lint-imports
+
+soak: servers  ## the long run with faults
+	@$(run) -m tests.soak
+
+bench: servers  ## the measurements
+	@$(run) -m bench
+
+setup:  ## make .venv what requirements.lock says
+	@sh scripts/bootstrap
+
+servers: setup
+	@$(run) -m examples.servers fetch --quiet
+
+clean:  ## remove what the other targets made in this folder
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
