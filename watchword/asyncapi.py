@@ -29,8 +29,8 @@ TAKEN: tuple[tuple[str, type[Event], str], ...] = (
         subjects.CHECK_REQUESTED,
         CheckRequested,
         (
-            "Run checks now. Everything is optional: the empty message runs every enabled check on every target. Answered "
-            "by check.accepted. What can't be handled becomes a dead letter."
+            "Run checks now. Everything is optional: the empty message runs every enabled check on every target. "
+            "Answered by check.accepted. What can't be handled becomes a dead letter."
         ),
     ),
     (
@@ -43,8 +43,8 @@ TAKEN: tuple[tuple[str, type[Event], str], ...] = (
         "check.result.verdict.{engine}.{target}.{check}",
         CheckResult,
         (
-            "The current state of a check on a target. Other programs publish under engine names of their own; a verdict "
-            "that fails becomes alerts, and expires after 7 days unless it says otherwise."
+            "The current state of a check on a target. Other programs publish under engine names of their own; a "
+            "verdict that fails becomes alerts, and expires after 7 days unless it says otherwise."
         ),
     ),
 )

@@ -3,6 +3,8 @@ checks (no secret, nobody answers, login refused) is an error of each; what goes
 checks that asked it. Nothing is published here, so the same code serves a run, a trial and a scan.
 """
 
+from __future__ import annotations
+
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence

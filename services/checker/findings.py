@@ -4,6 +4,7 @@ remediation filled in, texts that any reader can take, and no more of them than 
 
 import datetime as dt
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 from services.checker.script import ScriptFinding
@@ -20,7 +21,8 @@ LEFT_OUT = "watchword_left_out"
 
 def readable(text: str, longest: int = LONGEST_TEXT) -> str:
     """Return a text that is valid UTF-8 and not longer than a reader wants; bytes that were none show as ``\\xNN``."""
-    clean = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    # Lone surrogates in this range stand for one byte each (surrogateescape); others are halves of a pair.
+    clean = re.sub("[\udc80-\udcff]", lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
     clean = clean.encode("utf-8", "replace").decode("utf-8")
     return clean if len(clean) <= longest else clean[: longest - 1] + "…"
 
