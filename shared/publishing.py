@@ -4,6 +4,7 @@ was lost". Plain core publishing would lose messages in silence, so nothing of o
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 
 import stamina
@@ -55,13 +56,20 @@ async def publish(
     if stream is not None:
         sent[api.Header.EXPECTED_STREAM] = stream
     tries = 0
+
+    async def send() -> api.PubAck:
+        nonlocal tries
+        tries += 1
+        return await jetstream.publish(subject, payload, headers=sent or None, timeout=5.0)
+
     try:
+        with contextlib.suppress(*PASSING):
+            return await send()  # nearly always the only try, so it is spared what retrying costs
         async for attempt in stamina.retry_context(
             on=PASSING, attempts=None, timeout=retry_seconds, wait_initial=0.05, wait_max=2.0, wait_jitter=0.1
         ):
             with attempt:
-                tries += 1
-                return await jetstream.publish(subject, payload, headers=sent or None, timeout=5.0)
+                return await send()
     except APIError as refused:
         if refused.err_code != WRONG_LAST_SEQUENCE:
             raise

@@ -36,11 +36,14 @@ EVERYTHING = "all"
 """The ``what`` of a request for every enabled check."""
 
 _PLAIN = re.compile(rb"[A-Za-z0-9_-]")
+_PLAIN_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_NAME_BYTES}}}")
 _TOKEN = re.compile(r"(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")
 
 
 def token(name: str) -> str:
     """Encode a name as one token. Raises ``NameRefused`` when it is empty or longer than 120 bytes."""
+    if _PLAIN_NAME.fullmatch(name):  # nearly every name, and every subject is made of several
+        return name
     raw = name.encode("utf-8", "surrogatepass")
     if not 1 <= len(raw) <= LONGEST_NAME_BYTES:
         message = f"a name has 1 to {LONGEST_NAME_BYTES} bytes, this one has {len(raw)}: {name[:40]!r}"
