@@ -184,9 +184,22 @@ def make_application(
 
     @application.on_shutdown
     async def stop_consuming() -> None:
+        # Before the broker closes the connection, so that what is under way can still say how it ended.
         await stage.subscriptions.drain()
+        await stage.end_tasks()
 
     return application
+
+
+@contextlib.asynccontextmanager
+async def started(application: FastStream) -> AsyncIterator[None]:
+    """Run an application while the block lasts, in a process that has other things to do and its own signals."""
+    async with application.lifespan_context():
+        try:
+            await application.start()
+            yield
+        finally:
+            await application.stop()
 
 
 async def _connect(stage: Stage) -> None:

@@ -153,7 +153,7 @@ async def _evaluate(
         )
     )
     duration_ms = queries_ms + result.duration_ms
-    printed = tuple(result.printed)
+    printed = tuple(f"{line.line}: {line.text}" for line in result.printed)
     if result.error is not None:
         return Outcome(check, "error", reason=result.error, printed=printed, duration_ms=duration_ms)
     found = tuple(result.findings)
