@@ -138,7 +138,8 @@ def revision_of(configuration: Configuration, target: Target, checks: list[Check
     """
     entry = configuration.targets.get(target.name)
     revisions = [entry.revision if entry else 0, configuration.setting_revision("schedule", "all")]
-    revisions += [configuration.setting_revision("schedule", name) for name in {check.interval for check in checks}]
+    names = {schedule_of(configuration, check, target.name) for check in checks}
+    revisions += [configuration.setting_revision("schedule", name) for name in names & NAMED_SCHEDULES.keys()]
     for check in checks:
         definition = configuration.checks.get(check.name)
         revisions.append(definition.revision if definition else 0)

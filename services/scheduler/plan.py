@@ -169,16 +169,13 @@ class Plan:
             step = decide(unit, self.slots.get(key), present, now)
             if step is not None:
                 owed.append(step)
-            self._wake_up(unit, step.slot if step else self.slots[key], now)
+            at = next_due(unit.timing, unit.splay, now)
+            self._wake_ups[key] = at
+            heapq.heappush(self._agenda, (at, key))
         self._to_see.clear()
         self._sweep()
         # What is due goes before first runs and changes, of which there may be thousands.
         return sorted(owed, key=lambda step: (step.lane == "bulk", step.slot.due_at))
-
-    def _wake_up(self, unit: Unit, slot: Slot, now: dt.datetime) -> None:
-        at = next_due(unit.timing, unit.splay, max(now, slot.due_at))
-        self._wake_ups[unit.key] = at
-        heapq.heappush(self._agenda, (at, unit.key))
 
     def _sweep(self) -> None:
         """Drop what is left over when it has become more than what counts."""
