@@ -18,7 +18,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -102,6 +101,15 @@ class Program:
     path: Path
 
 
+def system_folder() -> Path:
+    """The part of the cache folder for this system: one home may be shared by several, whose libraries differ."""
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        release = {"ID": "linux"}
+    return cache_folder() / f"{release['ID']}-{release.get('VERSION_ID', 'rolling')}-{platform.machine()}"
+
+
 def find_program(bundle_name: str, program: str) -> Program:
     """A program of a bundle: the fetched one, else one of the system; never fetches by itself."""
     bundle = BUNDLES[bundle_name]
@@ -122,7 +130,7 @@ def find_program(bundle_name: str, program: str) -> Program:
 
 def bundle_folder(bundle_name: str) -> Path:
     """Where the bundle's packages are, or would be, unpacked."""
-    return cache_folder() / _system() / bundle_name
+    return system_folder() / bundle_name
 
 
 def is_fetched(bundle_name: str) -> bool:
@@ -155,7 +163,7 @@ def fetch(bundle_names: Sequence[str]) -> None:
                 "This system has no apt-get and dpkg-deb, so nothing can be fetched. Install with its own means, and "
                 f"put on PATH: {', '.join(bundle.name for bundle in missing)}."
             )
-        apt = _Apt(cache_folder() / _system() / "apt")
+        apt = _Apt(system_folder() / "apt")
         _say("Reading the package lists (kept apart from the system's)")
         apt.update()
         for bundle in missing:
@@ -187,6 +195,8 @@ class _Apt:
     def needed(self, packages: Sequence[str]) -> list[str]:
         """The names of all packages that installing these would bring; empty when apt finds no way to install them."""
         answer = self._try("apt-get", "install", "--print-uris", "-qq", "-y", "--no-install-recommends", *packages)
+        if answer.returncode != 0:
+            _say(f"apt sees no way to add the libraries of {', '.join(packages)}; going on with those of the system")
         # 'http://…/libaio1_0.3.113-4_amd64.deb' libaio1_0.3.113-4_amd64.deb 13360 SHA256:…
         files = [line.split()[1] for line in answer.stdout.splitlines() if line.startswith("'")]
         return [file.partition("_")[0] for file in files]
@@ -232,7 +242,7 @@ def _fetch_bundle(apt: _Apt, bundle: Bundle) -> None:
     apt.download([*names, *libraries], downloads)
     files = sorted(downloads.glob("*.deb"))
     for file in files:
-        subprocess.run(["dpkg-deb", "-x", file, partial], check=True)  # noqa: S603, S607 - no shell, our own files
+        _unpack(file, partial)
     for path in _NOT_NEEDED:
         shutil.rmtree(partial / path, ignore_errors=True)
     for bitcode in partial.glob("usr/lib/postgresql/*/lib/bitcode"):
@@ -245,6 +255,15 @@ def _fetch_bundle(apt: _Apt, bundle: Bundle) -> None:
     partial.rename(folder)
     shutil.rmtree(downloads)
     _say(f"Unpacked {bundle.name} into {folder}")
+
+
+def _unpack(package_file: Path, folder: Path) -> None:
+    answer = subprocess.run(  # noqa: S603 - no shell, our own files
+        ["dpkg-deb", "-x", package_file, folder],  # noqa: S607
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if answer.returncode != 0:
+        raise PackagesUnavailable(f"{package_file.name} can't be unpacked into {folder}: {answer.stderr.strip()}")
 
 
 def _make_relative(program: Path, path: str) -> None:
@@ -269,16 +288,6 @@ def _is_library(package: str) -> bool:
 
 def _definition(bundle: Bundle) -> str:
     return hashlib.sha256(repr((bundle.packages, bundle.optional, bundle.built_in_paths)).encode()).hexdigest()[:16]
-
-
-@cache
-def _system() -> str:
-    # One home folder may be shared by several systems, whose libraries differ.
-    try:
-        release = platform.freedesktop_os_release()
-    except OSError:
-        release = {"ID": "linux"}
-    return f"{release['ID']}-{release.get('VERSION_ID', 'rolling')}-{platform.machine()}"
 
 
 @contextmanager
@@ -306,12 +315,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Fetch Debian's packages of servers into a private folder. Nothing is installed, no root needed.",
         epilog="Example: python -m watchword.debian_packages alertmanager",
     )
-    parser.add_argument(
-        "bundle", nargs="*", choices=[[], *BUNDLES], help=f"of {', '.join(BUNDLES)}; every server when silent"
-    )
+    parser.add_argument("bundle", nargs="*", help=f"of {', '.join(BUNDLES)}; every server when silent")
     parser.add_argument("--quiet", action="store_true", help="say nothing when everything is there already")
     given = parser.parse_args(arguments)
     names = given.bundle or SERVERS
+    if unknown := set(names) - set(BUNDLES):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(BUNDLES)}")
     try:
         fetch(names)
     except PackagesUnavailable as error:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from watchword.debian_packages import cache_folder, lock
+from watchword.debian_packages import lock, system_folder
 from watchword.processes import ServerError
 
 UNPRIVILEGED_USER = "nobody"
@@ -52,7 +52,7 @@ def reachable(root: Path, parts: Sequence[str], folder: Path) -> Path:
     where the file system allows, so it costs no space.
     """
     way = (*(root / part for part in parts), root, *root.parents)
-    if server_user() is None or all(each.stat().st_mode & 0o005 == 0o005 for each in way):
+    if server_user() is None or all(is_open_to_all(each) for each in way):
         return root
     view = folder / "programs"
     for part in parts:
@@ -61,6 +61,11 @@ def reachable(root: Path, parts: Sequence[str], folder: Path) -> Path:
         if each.is_dir() and not each.is_symlink():
             each.chmod(0o755)
     return view
+
+
+def is_open_to_all(folder: Path) -> bool:
+    """Whether every user may enter and list this folder."""
+    return folder.stat().st_mode & 0o005 == 0o005
 
 
 def run_as_server(command: Sequence[str | Path], environment: Mapping[str, str], folder: Path) -> str:
@@ -86,7 +91,7 @@ def run_as_server(command: Sequence[str | Path], environment: Mapping[str, str],
 
 def from_template(key: str, initialise: Callable[[Path], None], target: Path) -> None:
     """Fill ``target`` with what ``initialise`` makes of an empty folder, or with the copy kept of it under ``key``."""
-    template = cache_folder() / "templates" / key
+    template = system_folder() / "templates" / key
     if not template.exists():
         target.mkdir(mode=0o700)
         give_to_server(target)
