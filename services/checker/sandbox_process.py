@@ -38,7 +38,7 @@ class SandboxProcess:
             # environment or a .pth file would add, and save a third of the time that Python takes to start.
             self._process = subprocess.Popen(  # noqa: S603 - our own program, and no shell
                 [sys.executable, "-I", "-S", "-c", _START, arguments],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=their_stderr,
                 env={},

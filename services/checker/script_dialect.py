@@ -18,7 +18,7 @@ RESERVED = "watchword_"
 ENTRY = "check_context"
 
 _HIDDEN_NAMES = ("call_stack",)
-_ENGINE_ERROR = re.compile(r"error: (?P<text>.*?)\n --> script:(?P<line>\d+):(?P<column>\d+)", re.DOTALL)
+_ENGINE_ERROR = re.compile(r"error: (?P<text>.*?)\n *--> script:(?P<line>\d+):(?P<column>\d+)", re.DOTALL)
 _STRING = re.compile(r"""(?P<prefix>[rRbB]*)(?P<quote>\"\"\"|'''|"|')(?P<body>.*)(?P=quote)\Z""", re.DOTALL)
 _ESCAPE = re.compile(r"""\\(?:(?P<wrong>[^\\abfnrtvxuU0-7'"\n])|.)""", re.DOTALL)
 
@@ -124,15 +124,13 @@ def _errors(tree: ast.Module) -> Iterator[ScriptProblem]:
     if ENTRY not in lines:
         yield ScriptProblem(1, 1, f"function {ENTRY} is not defined")
     bound = set(lines)
-    for node, name, is_binding in _names(tree):
-        if is_binding:
-            bound.add(name)
+    bound |= {name for _, name, is_binding in _names(tree) if is_binding}
+    for use, name, _ in _names(tree):
         if name.startswith(RESERVED):
             text = f"{name}: names that begin with {RESERVED} are reserved"
-            yield ScriptProblem(node.lineno, node.col_offset + 1, text)
-    for node, name, _ in _names(tree):
-        if name in _HIDDEN_NAMES and name not in bound:
-            yield ScriptProblem(node.lineno, node.col_offset + 1, f"Variable `{name}` not found")
+            yield ScriptProblem(use.lineno, use.col_offset + 1, text)
+        elif name in _HIDDEN_NAMES and name not in bound:
+            yield ScriptProblem(use.lineno, use.col_offset + 1, f"Variable `{name}` not found")
 
 
 def _names(tree: ast.Module) -> Iterator[tuple[ast.stmt | ast.expr | ast.arg, str, bool]]:

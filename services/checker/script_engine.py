@@ -29,8 +29,9 @@ Stop: TypeAlias = Callable[[], str]
 
 _GLOBALS = starlark.Globals.extended_by([starlark.LibraryExtension.CallStack])
 _FRAME = re.compile(r"^  \* script:(\d+), in ", re.MULTILINE)
-_PLACE = re.compile(r"^ --> script:(\d+):", re.MULTILINE)
-_MESSAGE = re.compile(r"^error: (?:ValueError: )?(.*?)(?:\n --> |\Z)", re.DOTALL | re.MULTILINE)
+_PLACE = re.compile(r"^ *--> script:(\d+):", re.MULTILINE)
+_MESSAGE = re.compile(r"^error: (?:ValueError: )?(.*?)(?:\n *--> |\Z)", re.DOTALL | re.MULTILINE)
+_GUESS = re.compile(r", did you mean `\w+`\?\Z")
 _NOT_DATA = re.compile(r"Operation `serde::serialize` not supported on type `(\w+)`")
 _CANCELLED = "Evaluation cancelled"
 _MOST_CALLERS = 3
@@ -123,7 +124,7 @@ def failure(error: starlark.StarlarkError, source: Source, stop: Stop) -> Script
     """Return what an error of the engine means to the author of a script: where, called from where, and what."""
     text = str(error)
     match = _MESSAGE.search(text)
-    message = match[1] if match else text
+    message = _GUESS.sub("", match[1] if match else text)
     if message.startswith("MemoryError"):
         raise MemoryError
     if message == _CANCELLED:
