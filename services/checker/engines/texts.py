@@ -3,6 +3,7 @@ characters, and without the target's password in any spelling. Which error it is
 """
 
 import json
+import re
 from urllib.parse import quote, quote_plus
 
 from services.checker.engines.protocol import Login
@@ -10,6 +11,9 @@ from services.checker.errors import NotHere
 from shared.checks import Query, QueryType
 
 LONGEST_TEXT = 600
+
+SHORTEST_REPLACED_ANYWHERE = 4
+"""A password of three letters is part of many words; it is replaced where it stands by itself."""
 
 ELSEWHERE = {
     QueryType.METRICS_INSTANT: "no metrics source is configured for it",
@@ -47,5 +51,8 @@ def without_password(text: str, password: str | None) -> str:
     }
     spellings |= {quote(password, safe="").replace("%", "%%"), quote(password, safe="").lower()}
     for spelling in sorted(spellings, key=len, reverse=True):
-        text = text.replace(spelling, "***")
+        if len(spelling) >= SHORTEST_REPLACED_ANYWHERE:
+            text = text.replace(spelling, "***")
+        else:
+            text = re.sub(rf"(?<!\w){re.escape(spelling)}(?!\w)", "***", text)
     return text
