@@ -50,12 +50,12 @@ async def test_the_weakness_is_seen_and_its_remediation_ends_it(
     try:
         async with Sandbox(workers=1, spares=0) as scripts:
             proof.weaken(lab)
-            weak = await lab.look(check, scripts)
+            weak = await lab.look(check, scripts, proof.parameters)
             assert (weak.status, weak.reason) == ("failed", None)
             the_finding(proof, weak.found)
             for finding in weak.found:
                 lab.remedy(check, finding, proof.by_hand, proof.afterwards)
-            fixed = await lab.look(check, scripts)
+            fixed = await lab.look(check, scripts, proof.parameters)
             assert (fixed.status, fixed.reason, fixed.found) == ("passed", None, ())
     finally:
         if proof.own_server:

@@ -33,7 +33,7 @@ class QueryRule:
     """What a type of query needs."""
 
     engines: tuple[Engine, ...]
-    text: Literal["required", "empty", "optional"]
+    text: Literal["required", "empty"]
     parameters: Mapping[str, ParameterRule] | None = field(default_factory=dict)
     """None when any parameter is let through unseen."""
     is_in_version_1: bool = False
@@ -78,7 +78,7 @@ QUERY_RULES: Mapping[QueryType, QueryRule] = {
     QueryType.MONGODB_HOSTINFO: _OWN_COMMAND,
     QueryType.MONGODB_LISTDATABASES: _OWN_COMMAND,
     QueryType.MONGODB_PROFILE: _OWN_COMMAND,
-    QueryType.MONGODB_GETLOG: QueryRule(_MONGODB, "optional"),
+    QueryType.MONGODB_GETLOG: _OWN_COMMAND,
     QueryType.CONNECTION: QueryRule(ENGINES, "empty"),
 }
 """One rule for each type; a type without a rule can't be read from a file."""

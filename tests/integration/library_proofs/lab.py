@@ -4,7 +4,7 @@ look at it with a check as a checker would, and execute the remediation of a fin
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,13 +15,15 @@ import yaml
 from pymongo import MongoClient
 
 from examples.servers.database import DatabaseServer
+from services.checker.engines import CONNECTS
 from services.checker.engines.protocol import Limits, Login
 from services.checker.examine import EvaluatesScripts, Outcome, examine
 from services.checker.script import ScriptFinding
 from shared.checks import Check
 from shared.remediation import render_remediation
 from shared.targets import Target, Tls
-from tests.integration.library_proofs.connecting import connect
+
+ParameterValue = bool | int | float | str | tuple[str, ...]
 
 Start = Callable[[], AbstractContextManager[DatabaseServer]]
 """How a server is started."""
@@ -54,7 +56,9 @@ class Lab:
         self._servers.close()
         self.server = self._servers.enter_context(start())
 
-    async def look(self, check: Check, scripts: EvaluatesScripts) -> Outcome:
+    async def look(
+        self, check: Check, scripts: EvaluatesScripts, parameters: Mapping[str, ParameterValue] | None = None
+    ) -> Outcome:
         """Run one check as a checker does."""
         target = Target(
             name="lab",
@@ -64,10 +68,11 @@ class Lab:
             user=self.server.user,
             database=self.server.database,
             tls=Tls(mode="verify-full" if self.server.authority_path else "prefer"),
+            parameters={check.name: dict(parameters or {})},
         )
         login = Login(target, self.server.password, ca_file=self.server.authority_path)
         examination = await examine(
-            target, [check], login=lambda: login, connect=connect(check.engine), scripts=scripts, limits=Limits()
+            target, [check], login=lambda: login, connect=CONNECTS[check.engine], scripts=scripts, limits=Limits()
         )
         (outcome,) = examination.outcomes
         return outcome

@@ -244,6 +244,7 @@ PROOFS: tuple[Live | Documented, ...] = (
         ),
         severity="warning",
         labels={"user": 'o"dd', "database": "admin", "role": "root"},
+        parameters={"accepted": ("admin@admin",)},
     ),
     Live(
         "mongodb_unlimited_custom_roles",
