@@ -84,15 +84,16 @@ class Lab:
         )
 
     def _postgresql(self, statements: tuple[str, ...], database: str) -> None:
-        tls = {"sslmode": "verify-full", "sslrootcert": str(self.server.authority_path)}
+        server = self.server
+        tls = f"sslmode=verify-full sslrootcert={server.authority_path}" if server.authority_path else ""
         with psycopg.connect(
-            host=self.server.host,
-            port=self.server.port,
-            user=self.server.user,
-            password=self.server.password,
+            tls,
+            host=server.host,
+            port=server.port,
+            user=server.user,
+            password=server.password,
             dbname=database or "postgres",
             autocommit=True,
-            **(tls if self.server.authority_path else {}),
         ) as connection:
             for statement in statements:
                 connection.execute(statement.encode())
@@ -113,11 +114,12 @@ class Lab:
 
     def _mongodb(self, statements: tuple[str, ...], database: str) -> None:
         assert not database, "a command names its database itself"
-        tls = {"tls": True, "tlsCAFile": str(self.server.authority_path)} if self.server.authority_path else {}
-        login = {"username": self.server.user, "password": self.server.password} if self.server.user else {}
-        with MongoClient[dict[str, Any]](
-            self.server.host, self.server.port, directConnection=True, **tls, **login
-        ) as client:
+        options: dict[str, Any] = {"directConnection": True}
+        if self.server.authority_path:
+            options |= {"tls": True, "tlsCAFile": str(self.server.authority_path)}
+        if self.server.user:
+            options |= {"username": self.server.user, "password": self.server.password}
+        with MongoClient[dict[str, Any]](self.server.host, self.server.port, **options) as client:
             for statement in statements:
                 match = _COMMAND.fullmatch(statement.strip())
                 assert match, f"not a command in JSON: {statement}"
