@@ -5,7 +5,8 @@ reaches a log.
 
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -19,6 +20,8 @@ from shared.errors import NatsUnavailable
 from shared.settings import ProcessSettings
 
 log = structlog.get_logger(__name__)
+
+REPEAT_SECONDS = 30.0
 
 
 def servers(settings: ProcessSettings) -> list[str]:
@@ -37,9 +40,19 @@ def without_password(url: str) -> str:
     return urlunsplit((parts.scheme, f"***@{place}", parts.path, parts.query, parts.fragment))
 
 
-async def complain(error: Exception) -> None:
-    """Log what the client or the server complains about."""
-    log.warning("NATS complains", error=str(error) or type(error).__name__, kind=type(error).__name__)
+def complaints() -> Callable[[Exception], Awaitable[None]]:
+    """Return a callback that logs what the client or the server complains about; the same again once in 30 s only."""
+    logged_at: dict[str, float] = {}
+
+    async def complain(error: Exception) -> None:
+        text = str(error) or type(error).__name__
+        now = time.monotonic()
+        if now - logged_at.get(text, -REPEAT_SECONDS) >= REPEAT_SECONDS:
+            logged_at.clear()
+            logged_at[text] = now
+            log.warning("NATS complains", error=text, kind=type(error).__name__)
+
+    return complain
 
 
 def options(settings: ProcessSettings, name: str) -> dict[str, Any]:
@@ -51,7 +64,7 @@ def options(settings: ProcessSettings, name: str) -> dict[str, Any]:
         "max_reconnect_attempts": -1,
         "ping_interval": 20,
         "max_outstanding_pings": 2,
-        "error_cb": complain,
+        "error_cb": complaints(),
         "inbox_prefix": settings.nats_inbox_prefix,
         "pending_size": 16 * 1024 * 1024,
     }

@@ -54,9 +54,10 @@ class UnmuteRequested(Event):
     """End mutes: the one with this id, or all that were asked for an alert before this was stored."""
 
     id: ShortText | None = None
-    """The id of the mute, ``<created>-<sequence>``."""
+    """The id of the mute, ``<created>-<sequence>``; it is ended also when it is stored after this."""
     fingerprint: Fingerprint | None = None
     target: ShortText | None = None
+    """With ``check`` and ``severity``: those of the mutes to end; what is not given may be anything."""
     check: ShortText | None = None
     severity: Severity | None = None
     requested_by: ShortText = ""
@@ -75,13 +76,32 @@ class SilenceMade(Event):
     """True when somebody ended it in Alertmanager itself; then it stays ended there, and only there."""
 
 
+class MutedFinding(Event):
+    """The finding behind a muted alert, with its labels as the check gave them, so that the mute finds the alert again
+    when a target's label takes the name of one of them.
+    """
+
+    engine: str
+    target: str
+    check: str
+    severity: Severity
+    labels: dict[str, str] = Field(default_factory=dict)
+
+
 class MuteResult(Event):
-    """What became of a mute: first published with the matchers alone, which fixes them, then with the silences."""
+    """What became of a mute: first published with the matchers alone, which fixes them, then with the silences. Each one
+    is written on condition that the one before it is still the last, so the last one is the mute's state.
+    """
 
     request_id: str
     id: str | None = None
     """The client's own name for the request."""
     matchers: list[Matcher] = Field(default_factory=list)
+    """Empty while no Alertmanager could be asked for the alert of a fingerprint."""
+    finding: MutedFinding | None = None
+    """What a fingerprint stood for; None when something else was asked for, or the alert has no verdict."""
+    fingerprints: list[str] = Field(default_factory=list)
+    """All that the muted alert has had; an edit of the inventory gives it another one."""
     starts_at: Moment | None = None
     ends_at: Moment | None = None
     created_by: str = ""

@@ -156,26 +156,32 @@ def make_application(
     the configuration is known, before anything is fetched; left after everything begun has ended.
     """
 
+    stack = contextlib.AsyncExitStack()
+
     @contextlib.asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with contextlib.AsyncExitStack() as stack:
+        async with stack:
             if not stage.is_health_served_elsewhere:
                 telemetry.configure_logging(stage.settings.log_format, stage.settings.log_level)
                 if stage.settings.http_port is not None:
                     health = serving({stage.name: stage.problems}, stage.settings.http_host, stage.settings.http_port)
                     port = await stack.enter_async_context(health)
                     log.info("health is served", stage=stage.name, port=port)
-            await _connect(stage)
-            refuse_old_server(stage.client)
-            stage.configuration = FollowedConfiguration(stage.jetstream, changed)
-            stack.push_async_callback(stage.configuration.stop)
-            await _once_declared(stage, stage.configuration.start)
-            await _once_declared(stage, stage.subscriptions.prepare)
-            await stack.enter_async_context(running(stage))
-            stack.push_async_callback(stage.end_tasks)
             yield
 
     application = FastStream(stage.broker, lifespan=lifespan, logger=None)
+
+    @application.on_startup
+    async def prepare() -> None:
+        # Not in the lifespan: FastStream heeds a signal only from here on, and this may wait for NATS for long.
+        await _connect(stage)
+        refuse_old_server(stage.client)
+        stage.configuration = FollowedConfiguration(stage.jetstream, changed)
+        stack.push_async_callback(stage.configuration.stop)
+        await _once_declared(stage, stage.configuration.start)
+        await _once_declared(stage, stage.subscriptions.prepare)
+        await stack.enter_async_context(running(stage))
+        stack.push_async_callback(stage.end_tasks)
 
     @application.after_startup
     async def begin_to_consume() -> None:
