@@ -1,0 +1,50 @@
+"""What becomes of a message in CHECK_RESULTS that is no result? A dead letter, and then it is deleted from the stream,
+so that the verdict before it stands again for everybody. Every replica does so; the dead letter is stored once.
+"""
+
+import datetime as dt
+
+import structlog
+from nats.js import JetStreamContext
+from nats.js.errors import APIError, NotFoundError
+
+from services.publisher.telemetry import BROKEN_RESULTS
+from shared.dead_letters import DeadLetter, bury
+from shared.following import Stored
+from shared.streams import CHECK_RESULTS
+
+_NO_SUCH_MESSAGE = (10037, 10043, 10057)
+"""JetStream's errors about a message that is gone: another replica was faster."""
+
+log = structlog.get_logger(__name__)
+
+
+async def settle(jetstream: JetStreamContext, stored: Stored, reason: str, created: dt.datetime | None) -> None:
+    """Bury a broken result, then delete it. ``created`` is the stream's, so that its twin is known."""
+    letter = DeadLetter(
+        "publisher",
+        reason,
+        stored.subject,
+        CHECK_RESULTS,
+        stored.sequence,
+        stored.data,
+        stored.headers,
+        stored.stored_at,
+    )
+    number = await bury(jetstream, letter, stream_created=created)
+    try:
+        await jetstream.delete_msg(CHECK_RESULTS, stored.sequence)
+    except NotFoundError:
+        return
+    except APIError as refused:
+        if refused.err_code in _NO_SUCH_MESSAGE:
+            return
+        raise
+    BROKEN_RESULTS.inc()
+    log.warning(
+        "deleted a broken result; the one before it stands again",
+        subject=stored.subject,
+        sequence=stored.sequence,
+        reason=reason,
+        dead_letter=number,
+    )

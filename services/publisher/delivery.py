@@ -1,0 +1,165 @@
+"""How is one Alertmanager kept in line with the ledger? A sender works off its outbox; a watcher asks how the
+Alertmanager is, and compares its alerts with the ledger at the start, now and then, and when it restarted. Neither
+stops for a failure: what could not be sent waits, and readiness says why.
+"""
+
+import asyncio
+import contextlib
+import datetime as dt
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from services.publisher import telemetry
+from services.publisher.alert_states import Turn
+from services.publisher.current import Current
+from services.publisher.cut_off import CutOff
+from services.publisher.errors import BehindTheStreams
+from services.publisher.ledger import Ledger
+from services.publisher.outbox import Outbox
+from services.publisher.own_alerts import OURS, compare, ours
+from services.publisher.pace import Clock, Pace
+from services.publisher.posting import MOST_ALERTS, Poster
+from shared.alertmanager import AlertmanagerClient
+from shared.alertmanager_errors import AlertmanagerError, AlertmanagerUnavailable
+
+LONGEST_PAUSE_SECONDS = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Delivery:
+    """One Alertmanager and what is sent to it."""
+
+    def __init__(
+        self,
+        client: AlertmanagerClient,
+        ledger: Ledger,
+        current: Current,
+        pace: Pace,
+        clock: Clock,
+        announce: Callable[[Sequence[Turn]], None],
+    ) -> None:
+        self._client = client
+        self._ledger = ledger
+        self._current = current
+        self._pace = pace
+        self._clock = clock
+        self._announce = announce
+        self._outbox = Outbox(pace.resend_seconds)
+        self._outbox.urge(state.alert.fingerprint for state in ledger.states.firing())
+        self._poster = Poster(client, self._outbox, ledger, current, clock, pace.lease_seconds)
+        self._cut_off = CutOff(client, ledger, clock, pace)
+        self._news = asyncio.Event()
+        self._compared = asyncio.Event()
+        self._compare_at = 0.0
+        self._started_at: dt.datetime | None = None
+        self._unreachable: str | None = f"{client.url} has not answered yet"
+        self._unsent: str | None = None
+
+    @property
+    def url(self) -> str:
+        """Return where this Alertmanager is, without a login."""
+        return self._client.url
+
+    @property
+    def problem(self) -> str | None:
+        """Return why alerts don't reach this Alertmanager, or None."""
+        return self._unreachable or self._unsent
+
+    def urge(self, fingerprints: Sequence[str]) -> None:
+        """Send these alerts as soon as possible, in this order."""
+        self._outbox.urge(fingerprints)
+        self._news.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._watch(), name=f"watch {self._client.url}")
+                tasks.create_task(self._send(), name=f"send to {self._client.url}")
+        finally:
+            await self._client.close()
+            for metric in telemetry.OF_ALERTMANAGER:
+                with contextlib.suppress(KeyError):
+                    metric.remove(self._client.url)
+
+    async def _send(self) -> None:
+        # Results that don't say since when they fail begin when Alertmanager says so: it is asked first.
+        await self._compared.wait()
+        failures = 0
+        while True:
+            await self._wait_for_work()
+            batch = self._outbox.take(self._clock.elapsed(), MOST_ALERTS)
+            if not batch:
+                continue
+            try:
+                await self._poster.post(batch)
+                self._unsent, failures = None, 0
+                self._cut_off.over()
+            except BehindTheStreams as behind:
+                await self._cut_off.keep_alive(behind)
+                await asyncio.sleep(1.0)
+            except AlertmanagerError as failed:
+                if self._unsent is None:
+                    log.warning("alerts wait", alertmanager=self._client.url, alerts=len(batch), reason=str(failed))
+                self._unsent = str(failed)
+                await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, 0.2 * 2**failures))
+                failures = min(failures + 1, 10)
+
+    async def _wait_for_work(self) -> None:
+        telemetry.QUEUE_LENGTH.labels(self._client.url).set(len(self._outbox))
+        self._news.clear()
+        wait_seconds = self._outbox.wait_seconds(self._clock.elapsed())
+        if wait_seconds == 0:
+            return
+        # Not longer than a second: a timer does not count the time that a machine sleeps.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(1.0, wait_seconds or 1.0)):
+                await self._news.wait()
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                await self._look()
+            except AlertmanagerError as failed:
+                if self._unreachable != str(failed):
+                    log.warning("Alertmanager does not answer as it should", reason=str(failed))
+                self._unreachable = str(failed)
+                if not isinstance(failed, AlertmanagerUnavailable):
+                    self._compared.set()  # posting may do all the same, and says why when it does not
+            except BehindTheStreams:
+                self._compared.set()  # the sender knows what to do without the streams
+            await asyncio.sleep(self._pace.look_seconds)
+
+    async def _look(self) -> None:
+        status = await self._client.get_status()
+        has_restarted = self._started_at is not None and status.started_at != self._started_at
+        if self._unreachable or has_restarted or self._clock.elapsed() >= self._compare_at:
+            await self._compare(has_restarted=has_restarted)
+        if self._unreachable:
+            log.info("Alertmanager answers", alertmanager=self._client.url, version=status.version)
+        self._unreachable, self._started_at = None, status.started_at
+
+    async def _compare(self, *, has_restarted: bool) -> None:
+        await self._current.catch_up()
+        shown = ours(self._ledger.prefix, await self._client.get_alerts(OURS))
+        await self._current.catch_up()  # the ledger must not be older than what is shown
+        if has_restarted:
+            self._outbox.forgive()
+        turns, missing, lingering = compare(self._ledger, shown, self._clock.now())
+        missing = [key for key in missing if not self._outbox.is_refused(key, self._ledger.states[key].version)]
+        telemetry.COMPARISONS.labels(self._client.url).inc()
+        if has_restarted or (self._compared.is_set() and (missing or lingering)):
+            telemetry.REFILLED.labels(self._client.url).inc(len(missing))
+            log.info(
+                "sending what Alertmanager lacks",
+                alertmanager=self._client.url,
+                reason="it restarted" if has_restarted else "it shows something else than the ledger",
+                missing=len(missing),
+                lingering=len(lingering),
+            )
+        self._announce(turns)
+        self.urge([*missing, *lingering])
+        self._compare_at = self._clock.elapsed() + self._pace.compare_seconds
+        self._compared.set()

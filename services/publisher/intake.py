@@ -1,0 +1,114 @@
+"""How does news reach the ledger? Results and changes of the configuration come from followers, one at a time and
+without a pause; each turn that an alert takes is logged with its reason and announced to every Alertmanager. Broken
+results are set aside and settled one after the other, for that takes a while.
+"""
+
+import asyncio
+import datetime as dt
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import structlog
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+
+from services.publisher import broken, telemetry
+from services.publisher.alert_states import Turn
+from services.publisher.errors import ResultBroken
+from services.publisher.ledger import Ledger
+from services.publisher.received import read_result
+from shared.configuration import Change
+from shared.errors import PublishUnconfirmed, StreamMissing
+from shared.following import Stored
+from shared.reading import last_message
+from shared.streams import CHECK_RESULTS
+
+_SAID = {"fires": "alert fires", "changed": "alert changed", "resolved": "alert resolved"}
+
+log = structlog.get_logger(__name__)
+
+
+class _Broken(NamedTuple):
+    stored: Stored
+    reason: str
+
+
+class Intake:
+    """What the followers call. None of these calls awaits anything."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        jetstream: JetStreamContext,
+        now: Callable[[], dt.datetime],
+        announce: Callable[[Sequence[str]], None],
+    ) -> None:
+        self._ledger = ledger
+        self._jetstream = jetstream
+        self._now = now
+        self._announce = announce
+        self._broken: deque[_Broken] = deque()
+        self._is_something_broken = asyncio.Event()
+        self.is_rebuilding = True
+        """While the last verdicts are read at the start, single turns are not worth a line in the log."""
+
+    def result(self, stored: Stored) -> None:
+        """Take in a message of CHECK_RESULTS."""
+        try:
+            received = read_result(stored)
+        except ResultBroken as reason:
+            self._broken.append(_Broken(stored, str(reason)))
+            self._is_something_broken.set()
+            return
+        self.turned(self._ledger.take(received, self._now()))
+
+    def configured(self, change: Change) -> None:
+        """Take in a change of the configuration."""
+        self.turned(self._ledger.configured(change, self._now()))
+
+    def stream_restarted(self) -> None:
+        """Note that CHECK_RESULTS is another stream than before."""
+        log.warning("CHECK_RESULTS is another stream now; alerts are kept until a verdict decides")
+        self.turned(self._ledger.stream_restarted(self._now()))
+
+    def turned(self, turns: Sequence[Turn]) -> None:
+        """Log what happened to alerts, and let every Alertmanager hear of it."""
+        if not turns:
+            return
+        for turn in turns:
+            telemetry.TURNS.labels(turn.what).inc()
+            if not self.is_rebuilding:
+                state = self._ledger.states[turn.fingerprint]
+                # A text that changed is no news: it may hold a number that moves with each run.
+                say = log.debug if turn.what == "changed" else log.info
+                say(
+                    _SAID[turn.what],
+                    reason=turn.reason,
+                    target=state.subject.target,
+                    check=state.subject.check,
+                    engine=state.subject.engine,
+                    severity=state.alert.labels.get("severity", ""),
+                    fingerprint=turn.fingerprint,
+                )
+        self._announce([turn.fingerprint for turn in turns])
+
+    async def settle_broken(self, created: Callable[[], dt.datetime | None]) -> None:
+        """Settle broken results as they come; ``created`` tells the stream's creation."""
+        while True:
+            await self._is_something_broken.wait()
+            while self._broken:
+                stored, reason = self._broken[0]
+                try:
+                    await broken.settle(self._jetstream, stored, reason, created())
+                    before = await last_message(self._jetstream, CHECK_RESULTS, stored.subject)
+                except (PublishUnconfirmed, StreamMissing, NatsError, TimeoutError) as away:
+                    log.warning(
+                        "a broken result waits", subject=stored.subject, reason=str(away) or type(away).__name__
+                    )
+                    await asyncio.sleep(1.0)
+                    continue
+                self._broken.popleft()
+                if before is not None:
+                    self.result(before)
+            self._is_something_broken.clear()

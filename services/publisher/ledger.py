@@ -1,0 +1,295 @@
+"""What stands for each check on each target, and which alerts follow from it? The ledger folds results and the
+configuration: an alert fires when the last verdict of its subject holds it, and nothing but a verdict, an explicit
+removal or its own time ends it. The order in which news arrives does not matter, only the last verdict of each subject
+and the configuration do. It answers each piece of news with the turns that alerts took; sending them is for others. It
+has no clock: every call brings the time.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from services.publisher.alert_states import AlertStates, Turn
+from services.publisher.alerts import Alert, alerts_of, as_unconfirmed, own_prefix, unconfirmed_since
+from services.publisher.endings import SILENT_FOR, Deadlines, Ending, expiry, explicit_end, is_in_inventory
+from services.publisher.received import Received
+from shared.configuration import Change, Configuration, Installation
+from shared.errors import NameRefused
+from shared.events import CheckResult
+from shared.subjects import ResultSubject, parse_sequence_id
+
+NO_INSTALLATION = "urn:watchword:unnamed"
+
+_NONE: Mapping[str, Alert] = {}
+
+
+class Keeping(NamedTuple):
+    """How long things are kept."""
+
+    resolved: dt.timedelta = dt.timedelta(minutes=15)
+    """A resolved alert is sent again for so long, so that an Alertmanager that was away hears of it."""
+    unconfirmed: dt.timedelta = dt.timedelta(days=7)
+    """An alert of ours without any verdict is kept alive for so long."""
+    withdrawn: dt.timedelta = dt.timedelta(hours=24)
+    """So long after a withdrawn verdict its subject is emptied."""
+
+
+class _Verdict(NamedTuple):
+    """The last verdict of a subject; of those that did not fail nothing but this is kept."""
+
+    is_withdrawn: bool
+    run: str | None
+    stored_at: dt.datetime
+    expires_at: dt.datetime | None
+    failed: CheckResult | None
+
+
+@dataclass(slots=True)
+class _Standing:
+    """What stands for one check on one target."""
+
+    verdict: _Verdict | None = None
+    sequence: int = 0
+    """Of the verdict; 0 when there is none in the stream as it is now."""
+    error_sequence: int = 0
+    error_at: dt.datetime | None = None
+    alerts: Mapping[str, Alert] = field(default_factory=lambda: _NONE)
+    """Those that fire."""
+    target_labels: Mapping[str, str] | None = None
+    """The last known: an inventory that has merely lost a target does not re-label its alerts."""
+    unconfirmed_since: dt.datetime | None = None
+
+
+class Ledger:
+    """The state of all alerts of this installation."""
+
+    def __init__(self, view: Configuration, keeping: Keeping) -> None:
+        self._view = view
+        self._keeping = keeping
+        self._standings: dict[ResultSubject, _Standing] = {}
+        self._by_target: dict[str, set[ResultSubject]] = {}
+        self._by_check: dict[str, set[ResultSubject]] = {}
+        self._unconfirmed: set[ResultSubject] = set()
+        self._deadlines = Deadlines()
+        self._may_end: set[ResultSubject] = set()
+        self.states = AlertStates()
+        self.prefix = self._own_prefix()
+        """What the generatorURL of all our alerts begins with."""
+
+    def take(self, received: Received, now: dt.datetime) -> list[Turn]:
+        """Take in one result. A verdict older than the known one changes nothing, an error never changes an alert."""
+        subject, result = received.subject, received.result
+        standing = self._standings.get(subject) or self._begin(subject)
+        if not result.is_verdict:
+            self._take_error(standing, received)
+            return []
+        if received.sequence <= standing.sequence:
+            return []
+        verdict = _Verdict(
+            result.status == "withdrawn",
+            result.run,
+            received.stored_at,
+            expiry(received),
+            result if result.status == "failed" else None,
+        )
+        standing.verdict, standing.sequence, standing.unconfirmed_since = verdict, received.sequence, None
+        self._unconfirmed.discard(subject)
+        if verdict.is_withdrawn:
+            self._deadlines.add(verdict.stored_at + self._keeping.withdrawn, subject)
+        elif verdict.expires_at is not None:
+            self._deadlines.add(verdict.expires_at, subject)
+        return self._settle(subject, standing, now, _reason_of(result))
+
+    def configured(self, change: Change, now: dt.datetime) -> list[Turn]:
+        """Take in a change that the view has applied already."""
+        subjects: Iterable[ResultSubject]
+        match change:
+            case Change(kind="target"):
+                subjects = self._by_target.get(change.name, ())
+            case Change(kind="check"):
+                subjects = self._by_check.get(change.name, ())
+            case Change(kind="setting", name="disabled", names=(check, *target)):
+                of_check = self._by_check.get(check, ())
+                subjects = [subject for subject in of_check if not target or subject.target == target[0]]
+            case Change(kind="setting", name="installation"):
+                self.prefix = self._own_prefix()
+                subjects = self._standings
+            case _:
+                return []
+        turns: list[Turn] = []
+        for subject in list(subjects):
+            turns += self._settle(subject, self._standings[subject], now, "the configuration changed")
+        return turns
+
+    def stream_restarted(self, now: dt.datetime) -> list[Turn]:
+        """Note that the stream is another one: what was known stays, but any verdict from now on is newer."""
+        turns: list[Turn] = []
+        for subject, standing in list(self._standings.items()):
+            standing.sequence = standing.error_sequence = 0
+            standing.error_at = None
+            if not standing.alerts:
+                self._drop(subject)
+                continue
+            standing.unconfirmed_since = standing.unconfirmed_since or now
+            self._unconfirmed.add(subject)
+            turns += self._settle(subject, standing, now, "its verdict is gone from the stream; kept alive for a while")
+        return turns
+
+    def adopt(self, subject: ResultSubject, alert: Alert, now: dt.datetime) -> list[Turn]:
+        """Take in an alert of ours that stands in an Alertmanager and is not known here: kept alive when no verdict is
+        known, resolved when a verdict or an explicit removal has ended it.
+        """
+        standing = self._standings.get(subject)
+        ended = explicit_end(self._view, subject)
+        if ended is None and standing is not None and standing.verdict is not None:
+            ended = "its verdict does not hold it any more"
+        if ended is not None:
+            return [self.states.bury(alert, subject, now=now, reason=ended)]
+        standing = standing or self._begin(subject)
+        since = unconfirmed_since(alert) or now
+        standing.unconfirmed_since = min(since, standing.unconfirmed_since or since)
+        standing.alerts = {**standing.alerts, alert.fingerprint: as_unconfirmed(alert, since)}
+        self._unconfirmed.add(subject)
+        return self._settle(subject, standing, now, "kept alive: it is ours and no verdict about it is known")
+
+    def sweep(self, now: dt.datetime) -> list[Turn]:
+        """Forget what was resolved long ago, and end what was kept alive without a verdict for too long."""
+        self.states.forget_resolved(now - self._keeping.resolved)
+        turns: list[Turn] = []
+        for subject in list(self._unconfirmed):
+            standing = self._standings[subject]
+            if (standing.unconfirmed_since or now) <= now - self._keeping.unconfirmed:
+                standing.verdict, standing.alerts, alerts = None, _NONE, standing.alerts
+                turns += self._resolve(alerts, subject, now, "no verdict came for too long")
+                self._unconfirmed.discard(subject)
+                if not standing.error_sequence:
+                    self._drop(subject)
+        return turns
+
+    def endings(self, now: dt.datetime) -> list[Ending]:
+        """Return what is to be written now; it is returned again until its effect is seen."""
+        self._may_end.update(self._deadlines.due(now))
+        endings = {subject: self.ending_of(subject, now) for subject in self._may_end}
+        self._may_end = {subject for subject, ending in endings.items() if ending}
+        return [ending for ending in endings.values() if ending]
+
+    def ending_of(self, subject: ResultSubject, now: dt.datetime) -> Ending | None:
+        """Return what is to be written about a subject now, or None."""
+        standing = self._standings.get(subject)
+        if standing is None or not (standing.sequence or standing.error_sequence):
+            return None
+        at = (subject, standing.sequence, standing.error_sequence)
+        verdict = standing.verdict if standing.sequence else None
+        if verdict is not None and verdict.is_withdrawn:
+            is_old = verdict.stored_at + self._keeping.withdrawn <= now
+            return Ending("purge", *at, "it was withdrawn a while ago") if is_old else None
+        explicit = explicit_end(self._view, subject)
+        if explicit is not None:
+            return Ending("withdraw", *at, explicit)
+        expires_at = verdict.expires_at if verdict is not None else _error_expiry(subject, standing)
+        if expires_at is not None and expires_at <= now:
+            return Ending("withdraw", *at, f"expired at {expires_at.isoformat(timespec='seconds')}: not repeated")
+        return None
+
+    def forget(self, ending: Ending) -> None:
+        """Note that a subject was emptied up to a verdict; a newer one that stands there stays."""
+        standing = self._standings.get(ending.subject)
+        if standing is not None and standing.sequence == ending.sequence and not standing.alerts:
+            self._drop(ending.subject)
+
+    def _own_prefix(self) -> str:
+        installation = self._view.setting(Installation, "installation")
+        return own_prefix(installation.url if installation else NO_INSTALLATION)
+
+    def _begin(self, subject: ResultSubject) -> _Standing:
+        standing = self._standings[subject] = _Standing()
+        self._by_target.setdefault(subject.target, set()).add(subject)
+        self._by_check.setdefault(subject.check, set()).add(subject)
+        return standing
+
+    def _drop(self, subject: ResultSubject) -> None:
+        del self._standings[subject]
+        self._unconfirmed.discard(subject)
+        for index, name in ((self._by_target, subject.target), (self._by_check, subject.check)):
+            index[name].discard(subject)
+            if not index[name]:
+                del index[name]
+
+    def _take_error(self, standing: _Standing, received: Received) -> None:
+        """Remember an error for the day when its subject ends. One of a run before the last verdict's says nothing."""
+        is_late = standing.verdict is not None and _is_earlier(received.result.run, standing.verdict.run)
+        if is_late or received.sequence <= standing.error_sequence:
+            return
+        standing.error_sequence, standing.error_at = received.sequence, received.stored_at
+        if standing.verdict is None:
+            expires_at = _error_expiry(received.subject, standing)
+            if expires_at is not None:
+                self._deadlines.add(expires_at, received.subject)
+            elif explicit_end(self._view, received.subject) is not None:
+                self._may_end.add(received.subject)
+
+    def _settle(self, subject: ResultSubject, standing: _Standing, now: dt.datetime, reason: str) -> list[Turn]:
+        """Bring the alerts of a subject in line with what stands for it. New ones come first, so that an alert that
+        only changes its labels is never gone.
+        """
+        ended = explicit_end(self._view, subject)
+        if ended is not None:
+            self._may_end.add(subject)
+        wanted = _NONE if ended is not None else self._wanted(subject, standing, now)
+        before, standing.alerts = standing.alerts, wanted
+        since = standing.verdict.stored_at if standing.verdict is not None else now
+        fired = [
+            self.states.fire(alert, subject, since=since, now=now, reason=reason) for alert in standing.alerts.values()
+        ]
+        gone = [fingerprint for fingerprint in before if fingerprint not in standing.alerts]
+        return [*filter(None, fired), *self._resolve(gone, subject, now, ended or reason)]
+
+    def _resolve(self, gone: Iterable[str], subject: ResultSubject, now: dt.datetime, reason: str) -> list[Turn]:
+        turns = (self.states.resolve(fingerprint, subject, now=now, reason=reason) for fingerprint in gone)
+        return [turn for turn in turns if turn]
+
+    def _wanted(self, subject: ResultSubject, standing: _Standing, now: dt.datetime) -> Mapping[str, Alert]:
+        verdict = standing.verdict
+        if verdict is None:
+            return standing.alerts
+        is_expired = verdict.expires_at is not None and verdict.expires_at <= now
+        if verdict.failed is None or is_expired:
+            return _NONE
+        check = self._view.check(subject.check) if is_in_inventory(subject) else None
+        alerts = alerts_of(
+            subject,
+            verdict.failed,
+            target_labels=self._target_labels(subject, standing, verdict.failed),
+            prefix=self.prefix,
+            check_summary=check.summary if check else "",
+        )
+        since = standing.unconfirmed_since
+        return alerts if since is None else {key: as_unconfirmed(alert, since) for key, alert in alerts.items()}
+
+    def _target_labels(self, subject: ResultSubject, standing: _Standing, failed: CheckResult) -> Mapping[str, str]:
+        if not is_in_inventory(subject):
+            return failed.labels or {}
+        target = self._view.target(subject.target)
+        if target is not None:
+            standing.target_labels = target.labels
+        return standing.target_labels or {}
+
+
+def _reason_of(result: CheckResult) -> str:
+    return f"{result.status}: {result.reason}" if result.reason else result.status
+
+
+def _error_expiry(subject: ResultSubject, standing: _Standing) -> dt.datetime | None:
+    """Return when nothing but errors of another program are old enough to end."""
+    is_bound = is_in_inventory(subject) or standing.error_at is None
+    return None if is_bound or standing.error_at is None else standing.error_at + SILENT_FOR
+
+
+def _is_earlier(run: str | None, other: str | None) -> bool:
+    if run is None or other is None:
+        return False
+    try:
+        return parse_sequence_id(run) < parse_sequence_id(other)
+    except NameRefused:  # the run of another program, which may be named in any way
+        return False

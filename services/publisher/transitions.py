@@ -1,0 +1,58 @@
+"""Which alerts began and ended with a verdict? Seen against the one before it, by the findings' keys: the target's
+labels are no part of a key, so an edit of the inventory is no transition. The same two verdicts always give the same
+events with the same ids. Where the verdicts come from, and where the events go, is for the handler.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+
+from services.publisher.received import Received
+from shared.alert_labels import alert_labels
+from shared.events import AlertChanged, Finding
+from shared.subjects import sequence_id
+
+
+def transitions(
+    received: Received, before: Received | None, *, target_labels: Mapping[str, str], stream_created: dt.datetime
+) -> list[AlertChanged]:
+    """Return what a verdict changed, ended alerts first."""
+    now, then = _by_key(received), _by_key(before) if before else {}
+    identifier = sequence_id(stream_created, received.sequence)
+
+    def event(key: str, finding: Finding, *, is_firing: bool) -> AlertChanged:
+        subject = received.subject
+        return AlertChanged(
+            id=f"{identifier}/{key}",
+            key=key,
+            transition="firing" if is_firing else "resolved",
+            engine=subject.engine,
+            target=subject.target,
+            check=subject.check,
+            severity=finding.severity,
+            labels=alert_labels(subject, finding.severity, target_labels, finding.labels).together,
+            summary=finding.summary,
+            description=finding.description,
+            read_more_url=finding.read_more_url,
+            failing_since=finding.failing_since,
+            at=received.stored_at,
+            reason=None if is_firing else _reason(received),
+        )
+
+    ended = [event(key, finding, is_firing=False) for key, finding in then.items() if key not in now]
+    began = [event(key, finding, is_firing=True) for key, finding in now.items() if key not in then]
+    return ended + began
+
+
+def _by_key(received: Received) -> dict[str, Finding]:
+    subject = received.subject
+    found: dict[str, Finding] = {}
+    for finding in received.result.findings:
+        found.setdefault(finding.key(subject.engine, subject.target, subject.check), finding)
+    return found
+
+
+def _reason(received: Received) -> str:
+    result = received.result
+    if result.status == "failed":
+        return "the check does not find it any more"
+    return f"{result.status}: {result.reason}" if result.reason else result.status
