@@ -86,23 +86,24 @@ async def _add_or_update(jetstream: JetStreamContext, wanted: api.StreamConfig, 
         _compare(wanted, made.config)
         say(f"made {name}")
         return True
-    differences = _differences(wanted, existing.config)
-    if not differences:
+    different = differences(wanted, existing.config)
+    if not different:
         return False
     try:
         updated = await jetstream.update_stream(wanted)
     except APIError as refused:
         message = (
-            f"stream {name} exists with other settings ({', '.join(differences)}) and the server refuses the change: "
+            f"stream {name} exists with other settings ({', '.join(different)}) and the server refuses the change: "
             f"{refused.description}. Save what it holds, delete it, and run: watchword init"
         )
         raise StreamDiffers(message) from None
     _compare(wanted, updated.config)
-    say(f"updated {name}: {', '.join(differences)}")
+    say(f"updated {name}: {', '.join(different)}")
     return False
 
 
-def _differences(wanted: api.StreamConfig, echoed: api.StreamConfig) -> list[str]:
+def differences(wanted: api.StreamConfig, echoed: api.StreamConfig) -> list[str]:
+    """Return which settings a stream has otherwise than wanted, for people; empty when it is as declared."""
     different = []
     for field in _COMPARED:
         asked, has = getattr(wanted, field), getattr(echoed, field)
@@ -118,10 +119,10 @@ def _differences(wanted: api.StreamConfig, echoed: api.StreamConfig) -> list[str
 
 
 def _compare(wanted: api.StreamConfig, echoed: api.StreamConfig) -> None:
-    differences = _differences(wanted, echoed)
-    if differences:
+    different = differences(wanted, echoed)
+    if different:
         message = (
-            f"the NATS server made stream {wanted.name} otherwise than asked ({'; '.join(differences)}). "
+            f"the NATS server made stream {wanted.name} otherwise than asked ({'; '.join(different)}). "
             "It is probably too old: Watchword needs NATS 2.11 or later."
         )
         raise StreamDiffers(message)
