@@ -67,7 +67,8 @@ def _json_object(data: bytes) -> dict[str, object]:
     if not data.strip():
         return {}
     try:
-        body = json.loads(data)
+        # Decoded here: json would take UTF-16 and UTF-32 too, by guessing.
+        body = json.loads(data.decode())
     except UnicodeDecodeError:
         message = "not UTF-8"
         raise MessageRefused(message) from None

@@ -1,0 +1,176 @@
+"""The least of the faults: stages side by side, killed and paused in the middle of their work."""
+
+import asyncio
+import datetime as dt
+import signal
+
+import psycopg
+import pytest
+
+from shared import subjects
+from shared.leases import LEASE_SECONDS
+from tests.e2e.processes import kill, pipeline_in, settled
+from tests.integration.checker_fleet import eventually
+
+PASSES = "def check_context(docs, context):\n  return []\n"
+TABLE = "faults_truth"
+SEES = """
+def check_context(docs, context):
+  return [{"summary": "weak", "severity": "warning", "labels": {"row": str(row["id"])}} for row in docs[0]]
+"""
+
+
+@pytest.fixture
+async def pipeline(tmp_path):
+    async with pipeline_in(tmp_path) as pipeline:
+        yield pipeline
+
+
+@pytest.fixture
+def place(postgresql):
+    return {"host": postgresql.host, "port": postgresql.port, "user": postgresql.user, "database": "postgres"}
+
+
+class Truth:
+    """A table of weaknesses that a check reads."""
+
+    def __init__(self, server, name):
+        self.connect = {"host": server.host, "port": server.port, "user": server.user, "dbname": "postgres"}
+        self.name = name
+        self.execute(f"DROP TABLE IF EXISTS {name}")
+        self.execute(f"CREATE TABLE {name} (id int)")
+
+    def execute(self, statement):
+        with psycopg.connect(**self.connect, autocommit=True) as connection:
+            connection.execute(statement)
+
+    def weaken(self, number):
+        self.execute(f"INSERT INTO {self.name} VALUES ({number})")
+
+    def repair(self):
+        self.execute(f"DELETE FROM {self.name}")
+
+    def query(self, delay_seconds=0):
+        # pg_sleep is refused before it is sent; counting takes time, too.
+        rows = int(delay_seconds * 4_000_000)
+        waiting = f", (SELECT count(*) FROM generate_series(1, {rows})) AS waited" if rows else ""
+        return {"type": "POSTGRESQL_SELECT", "text": f"id{waiting} FROM {self.name}"}
+
+
+@pytest.fixture
+def truth(postgresql, worker_id):
+    truth = Truth(postgresql, f"{TABLE}_{worker_id}")
+    yield truth
+    truth.execute(f"DROP TABLE {truth.name}")
+
+
+async def test_two_schedulers_and_three_checkers_run_each_due_slot_once(pipeline, place):
+    for number in range(6):
+        await pipeline.fleet.target(f"t{number}", **place)
+    await pipeline.fleet.check("c", PASSES)
+    await pipeline.fleet.put(subjects.setting_key("file", "interval", "c"), b'{"schedule": "3s"}')
+    for stage in ("scheduler", "scheduler", "checker", "checker", "checker"):
+        pipeline.start(stage)
+
+    async def several_slots():
+        ends = await pipeline.fleet.all_events("check.finished.>")
+        return ends if len(ends) >= 6 * 4 else None
+
+    try:
+        ends = await eventually(several_slots, "several slots", 60)
+    except TimeoutError:
+        pytest.fail(pipeline.logs())
+    began = min(dt.datetime.fromisoformat(end["started_at"]) for end in ends)
+    ended = max(dt.datetime.fromisoformat(end["started_at"]) for end in ends)
+    for number in range(6):
+        own = [end for end in ends if end["target"] == f"t{number}"]
+        # One first run, then one for each 3 s that passed, give or take the slots cut at both ends.
+        assert len(own) <= (ended - began).total_seconds() / 3 + 2
+        assert len({end["run"] for end in own}) == len(own)
+
+
+async def test_checker_killed_in_the_middle_of_a_run_loses_nothing_and_doubles_nothing(pipeline, place, truth):
+    await pipeline.fleet.target("one", **place)
+    await pipeline.fleet.check("slow", SEES, queries=[truth.query(delay_seconds=2)])
+    truth.weaken(1)
+    pipeline.start("publisher")
+    first = pipeline.start("checker")
+    await pipeline.fleet.request()
+    await eventually(lambda: pipeline.fleet.all_events("check.started.>"), "the run to begin", 30)
+    kill(first)
+    assert await pipeline.fleet.result("one", "slow") is None
+    pipeline.start("checker")
+    alert = await pipeline.alert("slow", "one", timeout_seconds=LEASE_SECONDS + 60)
+    assert alert["labels"]["row"] == "1"
+    assert len(await pipeline.alerts()) == 1
+    starts = await pipeline.fleet.all_events("check.started.>")
+    assert [start["attempt"] for start in starts] == [1, 2]
+
+
+async def test_checker_paused_past_its_lease_overwrites_nothing(pipeline, place, truth):
+    await pipeline.fleet.target("one", **place)
+    await pipeline.fleet.check("slow", SEES, queries=[truth.query(delay_seconds=2)])
+    truth.weaken(1)
+    paused = pipeline.start("checker")
+    await pipeline.fleet.request()
+    await eventually(lambda: pipeline.fleet.all_events("check.started.>"), "the run to begin", 30)
+    kill(paused, signal.SIGSTOP)
+    truth.repair()
+    pipeline.start("checker")
+    await pipeline.fleet.request()
+    async with asyncio.timeout(LEASE_SECONDS + 60):
+        fixed = await pipeline.fleet.status("one", "slow", "passed") if await _seen(pipeline) else None
+    kill(paused, signal.SIGCONT)
+    await settled(5)
+    assert await pipeline.fleet.result("one", "slow") == fixed
+
+
+async def _seen(pipeline):
+    return await eventually(lambda: pipeline.fleet.result("one", "slow"), "a verdict", LEASE_SECONDS + 45)
+
+
+async def test_ten_errors_and_a_restarted_publisher_keep_the_alert(pipeline, place, truth):
+    await pipeline.fleet.target("one", **place)
+    await pipeline.fleet.check("c", SEES, queries=[truth.query()])
+    truth.weaken(1)
+    publisher = pipeline.start("publisher")
+    pipeline.start("checker")
+    await pipeline.fleet.request()
+    before = await pipeline.alert("c", "one")
+    await pipeline.fleet.target("one", **{**place, "port": 1})
+    for _ in range(10):
+        seen = await pipeline.fleet.count("CHECK_RESULTS", "check.result.error.>")
+        await pipeline.fleet.request()
+
+        async def another_error(seen=seen):
+            last = (await pipeline.fleet.jetstream.stream_info("CHECK_RESULTS")).state.last_seq
+            return last > seen
+
+        await eventually(another_error, "an error")
+    kill(publisher)
+    pipeline.start("publisher")
+    await settled(5)
+    after = await pipeline.alert("c", "one")
+    assert (after["fingerprint"], after["startsAt"]) == (before["fingerprint"], before["startsAt"])
+    assert len(await pipeline.alerts()) == 1
+
+
+async def test_stopped_checker_hands_back_what_it_holds_at_once(pipeline, place, truth):
+    await pipeline.fleet.target("one", **place)
+    await pipeline.fleet.check("c", PASSES)
+    stopping = pipeline.start("checker")
+    await pipeline.fleet.request()
+    await pipeline.fleet.status("one", "c", "passed")
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    stopping.send_signal(signal.SIGTERM)
+    await pipeline.fleet.request()
+    await asyncio.to_thread(stopping.wait, 15)
+    assert stopping.returncode == 0
+    pipeline.start("checker")
+
+    async def run_again():
+        return len(await pipeline.fleet.all_events("check.finished.>")) >= 2
+
+    await eventually(run_again, "the second run", 20)
+    assert loop.time() - began < 20
