@@ -89,8 +89,8 @@ class MutedFinding(Event):
 
 
 class MuteResult(Event):
-    """What became of a mute: first published with the matchers alone, which fixes them, then with the silences. Each one
-    is written on condition that the one before it is still the last, so the last one is the mute's state.
+    """What became of a mute: first published with the matchers alone, which fixes them, then with the silences. Each is
+    written on condition that the one before it is still the last, so the last one is the mute's state.
     """
 
     request_id: str
@@ -109,5 +109,7 @@ class MuteResult(Event):
     silences: list[SilenceMade] = Field(default_factory=list)
     refused: str | None = None
     """Why nothing was muted; then there are no matchers and no silences."""
+    waiting: str | None = None
+    """Why nothing could be muted anywhere yet; it will be tried again."""
     ended_by: str | None = None
     """Who asked to end it, and why, after an unmute."""
