@@ -1,0 +1,100 @@
+"""Which alerts began and ended with a verdict, seen against the one before it?"""
+
+import pytest
+
+from services.publisher.received import Received
+from services.publisher.transitions import transitions
+from tests.unit.publisher.news import NOON, SCANNED, after, finding, verdict
+
+CREATED = after(days=-3)
+
+
+def changed(received: Received, before: Received | None) -> list[tuple[str, str]]:
+    events = transitions(received, before, target_labels={}, stream_created=CREATED)
+    return [(event.transition, event.labels["role"]) for event in events]
+
+
+def failed(sequence: int, *roles: str, severity: str = "warning") -> Received:
+    return verdict(sequence, *(finding(severity=severity, labels={"role": role}) for role in roles))
+
+
+@pytest.mark.parametrize(
+    ("received", "before", "expected"),
+    [
+        pytest.param(failed(1, "a"), None, [("firing", "a")], id="the first verdict fails"),
+        pytest.param(verdict(1), None, [], id="the first verdict passes"),
+        pytest.param(verdict(2), failed(1, "a"), [("resolved", "a")], id="fixed"),
+        pytest.param(failed(2, "a"), verdict(1), [("firing", "a")], id="broken again"),
+        pytest.param(failed(2, "a"), failed(1, "a"), [], id="as before"),
+        pytest.param(failed(2, "b"), failed(1, "a"), [("resolved", "a"), ("firing", "b")], id="another finding"),
+        pytest.param(failed(2, "a", "b"), failed(1, "b"), [("firing", "a")], id="one more"),
+        pytest.param(
+            failed(2, "a", severity="critical"), failed(1, "a"), [("resolved", "a"), ("firing", "a")], id="worse"
+        ),
+        pytest.param(verdict(2, status="skipped"), failed(1, "a"), [("resolved", "a")], id="skipped"),
+        pytest.param(verdict(2, status="withdrawn"), failed(1, "a"), [("resolved", "a")], id="withdrawn"),
+        pytest.param(failed(2, "a", "a"), None, [("firing", "a")], id="equal findings are one alert"),
+    ],
+)
+def test_transitions(received: Received, before: Received | None, expected: list[tuple[str, str]]) -> None:
+    assert changed(received, before) == expected
+
+
+def test_a_changed_text_is_no_transition() -> None:
+    before, now = (verdict(n, finding(f"{n} %", labels={"role": "a"})) for n in (1, 2))
+    assert changed(now, before) == []
+
+
+def test_an_event_is_complete() -> None:
+    weakness = finding(
+        "app is a superuser",
+        "critical",
+        description="d",
+        labels={"role": "app"},
+        read_more_url="https://x.example",
+        failing_since=NOON,
+    )
+    (event,) = transitions(
+        verdict(7, weakness, stored_at=after(seconds=1)),
+        None,
+        target_labels={"environment": "production"},
+        stream_created=CREATED,
+    )
+    key = weakness.key("postgresql", "db-1", "superusers")
+    assert event.id == f"1795176000000000-7/{key}"
+    assert event.key == key
+    assert (event.transition, event.engine, event.target, event.check) == ("firing", "postgresql", "db-1", "superusers")
+    assert event.labels["environment"] == "production"
+    assert event.labels["alertname"] == "superusers"
+    assert (event.severity, event.summary, event.description) == ("critical", "app is a superuser", "d")
+    assert (event.read_more_url, event.failing_since, event.at) == ("https://x.example", NOON, after(seconds=1))
+    assert event.reason is None
+
+
+@pytest.mark.parametrize(
+    ("received", "reason"),
+    [
+        pytest.param(verdict(2), "passed", id="passed"),
+        pytest.param(verdict(2, status="withdrawn", reason="disabled by ada"), "withdrawn: disabled by ada", id="told"),
+        pytest.param(failed(2, "b"), "the check does not find it any more", id="still failing otherwise"),
+    ],
+)
+def test_the_end_of_an_alert_has_a_reason(received: Received, reason: str) -> None:
+    event = transitions(received, failed(1, "a"), target_labels={}, stream_created=CREATED)[0]
+    assert event.reason == reason
+
+
+def test_the_key_does_not_know_the_targets_labels() -> None:
+    ids = {
+        transitions(failed(1, "a"), None, target_labels={"env": value}, stream_created=CREATED)[0].id
+        for value in ("production", "staging")
+    }
+    assert len(ids) == 1
+
+
+def test_another_stream_gives_other_ids() -> None:
+    ids = {
+        transitions(verdict(1, finding(), subject=SCANNED), None, target_labels={}, stream_created=created)[0].id
+        for created in (CREATED, NOON)
+    }
+    assert len(ids) == 2
