@@ -98,7 +98,7 @@ def _files(paths: Sequence[Path], problems: list[Problem]) -> Iterator[Path]:
     seen: set[str] = set()
     for path in paths:
         if path.is_dir():
-            found = sorted(_below(path))
+            found = sorted(_below(path, set()))
             if not found:
                 hint = f"check files end in {' or '.join(SUFFIXES)}"
                 problems.append(_file_problem(path, "the folder holds no check files", hint, is_error=False))
@@ -111,16 +111,17 @@ def _files(paths: Sequence[Path], problems: list[Problem]) -> Iterator[Path]:
                 yield file
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    """Yield the check files of a folder. Links to folders are not followed: they may lead around in a circle, and in
-    a mounted ConfigMap they would bring every file twice.
-    """
+def _below(folder: Path, entered: set[str]) -> Iterator[Path]:
+    """Yield the check files of a folder. What is hidden is left out, such as the ``..data`` of a mounted ConfigMap."""
+    real_path = os.path.realpath(folder)
+    if real_path in entered:  # links to folders may lead around in a circle
+        return
+    entered.add(real_path)
     for entry in folder.iterdir():
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            if not entry.is_symlink():
-                yield from _below(entry)
+            yield from _below(entry, entered)
         elif entry.suffix in SUFFIXES:
             yield entry
 

@@ -272,15 +272,17 @@ def test_a_name_of_a_built_in_check_is_taken(tmp_path: Path) -> None:
     assert "built-in" in reading.errors[0].message
 
 
-def test_folders_are_walked_and_hidden_ones_and_links_to_folders_are_not(tmp_path: Path) -> None:
-    for path in ("a.yml", "b/c.yaml", "b/d/e.yml", "b/notes.txt", "..2026_11_23/a.yml", ".hidden.yml", "f.yml.bak"):
+def test_folders_are_walked_with_links_and_without_what_is_hidden(tmp_path: Path) -> None:
+    for path in ("a.yml", "b/c.yaml", "b/d/e.yml", "b/notes.txt", "..data_1/a.yml", ".hidden.yml", "f.yml.bak"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         name = path.replace("/", "_").replace(".", "_").strip("_")
         (tmp_path / path).write_text(VERSION_1.replace("v1_show", name))
-    (tmp_path / "b" / "again").symlink_to(tmp_path)
+    (tmp_path / "linked").symlink_to(tmp_path / "..data_1")
+    for name in ("again", "and_again"):
+        (tmp_path / "b" / name).symlink_to(tmp_path)
     (tmp_path / "linked.yml").symlink_to(tmp_path / "b" / "c.yaml")
     reading = read_checks([tmp_path, tmp_path / "a.yml", tmp_path / "b"])
-    assert sorted(check.name for check in reading.checks) == ["a_yml", "b_c_yaml", "b_d_e_yml"]
+    assert sorted(check.name for check in reading.checks) == ["a_yml", "b_c_yaml", "b_d_e_yml", "data_1_a_yml"]
     assert reading.problems == []
 
 
