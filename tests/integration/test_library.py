@@ -53,6 +53,10 @@ async def test_the_weakness_is_seen_and_its_remediation_ends_it(
             weak = await lab.look(check, scripts, proof.parameters)
             assert (weak.status, weak.reason) == ("failed", None)
             the_finding(proof, weak.found)
+            if proof.accepted:
+                names = (*proof.parameters.get("accepted", ()), proof.accepted)
+                accepted = await lab.look(check, scripts, {"accepted": names})
+                assert proof.labels not in [finding.labels for finding in accepted.found]
             for finding in weak.found:
                 lab.remedy(check, finding, proof.by_hand, proof.afterwards)
             fixed = await lab.look(check, scripts, proof.parameters)
@@ -87,6 +91,12 @@ def the_finding(proof: Live | Documented, findings: tuple[ScriptFinding, ...]) -
 
 def test_every_built_in_check_has_a_proof_and_every_proof_a_check() -> None:
     assert {proof.check for proof in PROOFS} == set(CHECKS)
+
+
+def test_every_check_that_takes_exceptions_is_seen_to_take_one() -> None:
+    assert {proof.check for proof in LIVE if proof.accepted} == {
+        name for name, check in CHECKS.items() if "accepted" in check.parameters
+    }
 
 
 def test_every_proof_has_a_name_of_its_own() -> None:

@@ -53,5 +53,5 @@ async def test_no_check_lacks_a_privilege(lesser_lab: tuple[Engine, Lab]) -> Non
     async with Sandbox(workers=1, spares=0) as scripts:
         for check in built_in_checks():
             if check.engine == engine:
-                outcome = await lab.look(check, scripts)
+                outcome = await lab.look(check, scripts, {})
                 assert outcome.status in {"passed", "failed"}, (check.name, outcome.reason)

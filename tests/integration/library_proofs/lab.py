@@ -23,8 +23,6 @@ from shared.checks import Check
 from shared.remediation import render_remediation
 from shared.targets import Target, Tls
 
-ParameterValue = bool | int | float | str | tuple[str, ...]
-
 Start = Callable[[], AbstractContextManager[DatabaseServer]]
 """How a server is started."""
 
@@ -56,9 +54,7 @@ class Lab:
         self._servers.close()
         self.server = self._servers.enter_context(start())
 
-    async def look(
-        self, check: Check, scripts: EvaluatesScripts, parameters: Mapping[str, ParameterValue] | None = None
-    ) -> Outcome:
+    async def look(self, check: Check, scripts: EvaluatesScripts, parameters: Mapping[str, tuple[str, ...]]) -> Outcome:
         """Run one check as a checker does."""
         target = Target(
             name="lab",
@@ -68,7 +64,7 @@ class Lab:
             user=self.server.user,
             database=self.server.database,
             tls=Tls(mode="verify-full" if self.server.authority_path else "prefer"),
-            parameters={check.name: dict(parameters or {})},
+            parameters={check.name: dict(parameters)},
         )
         login = Login(target, self.server.password, ca_file=self.server.authority_path)
         examination = await examine(

@@ -244,6 +244,7 @@ PROOFS: tuple[Live | Documented, ...] = (
         ),
         severity="warning",
         labels={"user": 'o"dd', "database": "admin", "role": "root"},
+        accepted='o"dd@admin',
         parameters={"accepted": ("admin@admin",)},
     ),
     Live(

@@ -75,6 +75,7 @@ PROOFS: tuple[Live | Documented, ...] = (
         statements("CREATE OR REPLACE USER `o'dd \\name`@'10.0.0.%'", "CREATE OR REPLACE ROLE no_account"),
         severity="critical",
         labels={"user": "o'dd \\name", "host": "10.0.0.%"},
+        accepted="o'dd \\name@10.0.0.%",
     ),
     Live(
         "mysql_administrators_from_anywhere",
@@ -85,6 +86,7 @@ PROOFS: tuple[Live | Documented, ...] = (
         ),
         severity="error",
         labels={"user": "boss", "host": "%"},
+        accepted="boss",
     ),
     Live(
         "mysql_administrators_from_anywhere",

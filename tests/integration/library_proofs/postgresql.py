@@ -81,12 +81,14 @@ PROOFS: tuple[Live | Documented, ...] = (
         statements('DROP ROLE IF EXISTS "o\'dd ""role"', 'CREATE ROLE "o\'dd ""role" LOGIN SUPERUSER'),
         severity="warning",
         labels={"role": "o'dd \"role"},
+        accepted="o'dd \"role",
     ),
     Live(
         "postgresql_passwords_without_expiry",
         statements('DROP ROLE IF EXISTS "li$$b\'"', 'CREATE ROLE "li$$b\'" LOGIN'),
         severity="notice",
         labels={"role": "li$$b'"},
+        accepted="li$$b'",
     ),
     Live(
         "postgresql_passwords_without_expiry",
@@ -182,6 +184,7 @@ PROOFS: tuple[Live | Documented, ...] = (
         statements("DROP ROLE IF EXISTS loader", "CREATE ROLE loader", "GRANT pg_execute_server_program TO loader"),
         severity="error",
         labels={"role": "loader", "membership": "pg_execute_server_program"},
+        accepted="loader",
     ),
     Live(
         "postgresql_connections_not_logged",

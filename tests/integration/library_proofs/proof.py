@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.checker.script import ScriptFinding
-from tests.integration.library_proofs.lab import ByHand, Lab, ParameterValue, Start
+from tests.integration.library_proofs.lab import ByHand, Lab, Start
 
 
 def nothing(lab: Lab, finding: ScriptFinding, remediation: str) -> None:
@@ -24,8 +24,10 @@ class Live:
     """A part of the finding's summary, where one check tells apart what only its text shows."""
     own_server: Start | None = None
     """For a weakness that is made when the server starts; otherwise the proofs of an engine share a server."""
-    parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
+    parameters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Parameters that the target overrides."""
+    accepted: str = ""
+    """How the check's parameter ``accepted`` names what the finding is about."""
     by_hand: ByHand = nothing
     """What a person does first: a line of pg_hba.conf, a certificate."""
     afterwards: ByHand = nothing
