@@ -18,9 +18,9 @@ from weakref import WeakKeyDictionary
 import structlog
 
 from services.checker.errors import ScriptFailed
-from services.checker.sandbox_frames import FrameRefused, ScriptLimits, job_to_bytes, outcome_from_bytes
+from services.checker.sandbox_frames import FrameRefused, ScriptLimits, call_to_bytes, outcome_from_bytes
 from services.checker.sandbox_process import SandboxProcess
-from services.checker.script import ScriptJob, ScriptOutcome
+from services.checker.script import ScriptJob, ScriptOutcome, call_of
 
 __all__ = ["Sandbox", "SandboxUnavailable", "ScriptLimits"]
 
@@ -79,7 +79,7 @@ class Sandbox:
         To cancel it kills the script.
         """
         try:
-            frame = job_to_bytes(job)
+            frame = call_to_bytes(call_of(job))
         except ScriptFailed as failed:
             return ScriptOutcome(error=str(failed))
         async with self._slots:

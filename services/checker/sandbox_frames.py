@@ -5,12 +5,10 @@ hostile script ran may send anything. Pure.
 
 import json
 import struct
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.checker.errors import ScriptFailed
-from services.checker.script import BranchRun, Printed, ScriptFinding, ScriptJob, ScriptOutcome
+from services.checker.script import BranchRun, Printed, ScriptCall, ScriptFinding, ScriptOutcome
 from shared.severity import Severity
 
 HEADER = struct.Struct(">I")
@@ -45,23 +43,18 @@ def framed(body: bytes) -> bytes:
     return HEADER.pack(len(body)) + body
 
 
-def job_to_bytes(job: ScriptJob) -> bytes:
-    """Return a job as a frame. Raises ``ScriptFailed`` for a value that no script can see."""
-    fields = {
-        "check_name": job.check_name,
-        "script": job.script,
-        "format": job.format,
-        "documents": job.documents,
-        "parameters": job.parameters,
-        "with_branches": job.with_branches,
-    }
-    # Escapes instead of UTF-8, so that lone surrogates get through.
-    return framed(json.dumps(fields, default=_plain, separators=(",", ":")).encode("ascii"))
+def call_to_bytes(call: ScriptCall) -> bytes:
+    """Return a call as a frame: the script and the rest as JSON, then the documents, which the engine reads itself."""
+    head = json.dumps([call.script, call.parameters, call.with_branches], separators=(",", ":")).encode("ascii")
+    return framed(b"".join((HEADER.pack(len(head)), head, call.documents.encode("ascii"))))
 
 
-def job_from_bytes(body: bytes | bytearray) -> ScriptJob:
-    """Return the job that the checker sent."""
-    return ScriptJob(**json.loads(body))
+def call_from_bytes(body: bytes | bytearray) -> ScriptCall:
+    """Return the call that the checker sent."""
+    (length,) = HEADER.unpack_from(body)
+    head, documents = body[HEADER.size : HEADER.size + length], body[HEADER.size + length :]
+    script, parameters, with_branches = json.loads(head)
+    return ScriptCall(script, documents.decode("ascii"), parameters, with_branches)
 
 
 def outcome_to_bytes(outcome: ScriptOutcome, *, is_last: bool = False) -> bytes:
@@ -118,11 +111,3 @@ def _of(kind: type[Any], value: object) -> Any:
     if not isinstance(value, kind):
         raise TypeError(f"{type(value).__name__} in place of {kind.__name__}")
     return value
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
-        return list(value)
-    raise ScriptFailed(f"a query returned a value of the type {type(value).__name__}, which no script can see")

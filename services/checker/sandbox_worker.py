@@ -13,8 +13,8 @@ import time
 from collections import OrderedDict
 
 from services.checker.errors import ScriptFailed
-from services.checker.sandbox_frames import HEADER, ScriptLimits, framed, job_from_bytes, outcome_to_bytes
-from services.checker.script import CompiledScript, ScriptJob, ScriptOutcome
+from services.checker.sandbox_frames import HEADER, ScriptLimits, call_from_bytes, framed, outcome_to_bytes
+from services.checker.script import CompiledScript, ScriptCall, ScriptOutcome
 from services.checker.script_engine import Stop, never
 
 READY = framed(b"ready")
@@ -25,7 +25,7 @@ _LONGEST_KEPT_SCRIPT = 64 * 1024
 _MOST_MEMORY_BETWEEN_CALLS = 128 * 1024**2
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
-_FIRST_CALL = ScriptJob("first", "def check_context(docs, context):\n  return [{}]", 2, [])
+_FIRST_CALL = ScriptCall("def check_context(docs, context):\n  return [{}]", "[]", "{}")
 
 
 def main(parent: int, limits: ScriptLimits) -> None:
@@ -54,19 +54,19 @@ class _Scripts:
     def __init__(self) -> None:
         self._compiled: OrderedDict[tuple[str, bool], CompiledScript] = OrderedDict()
 
-    def run(self, job: ScriptJob, stop: Stop) -> ScriptOutcome:
-        key = job.script, job.with_branches
+    def run(self, call: ScriptCall, stop: Stop) -> ScriptOutcome:
+        key = call.script, call.with_branches
         script = self._compiled.pop(key, None)
         if script is None:
             try:
-                script = CompiledScript(job.script, stop, with_branches=job.with_branches)
+                script = CompiledScript(call.script, stop, with_branches=call.with_branches)
             except ScriptFailed as failed:
                 return ScriptOutcome(error=str(failed))
-        if len(job.script) <= _LONGEST_KEPT_SCRIPT:
+        if len(call.script) <= _LONGEST_KEPT_SCRIPT:
             self._compiled[key] = script
         if len(self._compiled) > _MOST_KEPT_SCRIPTS:
             self._compiled.popitem(last=False)
-        return script.run(job, stop)
+        return script.run(call, stop)
 
 
 def _answer(body: bytearray, scripts: _Scripts, limits: ScriptLimits) -> tuple[ScriptOutcome, bool]:
@@ -77,7 +77,7 @@ def _answer(body: bytearray, scripts: _Scripts, limits: ScriptLimits) -> tuple[S
         return limits.time_text if time.monotonic() > ends_at else ""
 
     try:
-        return scripts.run(job_from_bytes(body), stop), True
+        return scripts.run(call_from_bytes(body), stop), True
     except MemoryError:
         return ScriptOutcome(error=limits.memory_text), False
     except BaseException as error:

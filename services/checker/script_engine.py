@@ -28,6 +28,7 @@ Stop: TypeAlias = Callable[[], str]
 """Asked again and again while a script runs; the reason that it returns ends the script."""
 
 _GLOBALS = starlark.Globals.extended_by([starlark.LibraryExtension.CallStack])
+_GLOBALS_WITH_JSON = starlark.Globals.extended_by([starlark.LibraryExtension.Json])
 _FRAME = re.compile(r"^  \* script:(\d+), in ", re.MULTILINE)
 _PLACE = re.compile(r"^ *--> script:(\d+):", re.MULTILINE)
 _MESSAGE = re.compile(r"^error: (?:ValueError: )?(.*?)(?:\n *--> |\Z)", re.DOTALL | re.MULTILINE)
@@ -111,13 +112,20 @@ def never() -> str:
 
 
 def evaluate(
-    module: starlark.Module, name: str, text: str, modules: Mapping[str, starlark.FrozenModule], stop: Stop
+    module: starlark.Module,
+    name: str,
+    text: str,
+    modules: Mapping[str, starlark.FrozenModule],
+    stop: Stop,
+    *,
+    with_json: bool = False,
 ) -> object:
     """Execute a text in a module and return the value of its last expression. ``load`` finds the given modules."""
     options = starlark.EvalOptions(check_cancelled=lambda: bool(stop()), max_callstack_size=DEEPEST_CALL)
     tree = starlark.parse(name, text, dialect(with_load=True))
     loader = starlark.FileLoader(modules.__getitem__)
-    return starlark.eval_with(options, module, tree, _GLOBALS, loader).value
+    known = _GLOBALS_WITH_JSON if with_json else _GLOBALS
+    return starlark.eval_with(options, module, tree, known, loader).value
 
 
 def failure(error: starlark.StarlarkError, source: Source, stop: Stop) -> ScriptFailed:

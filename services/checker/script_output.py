@@ -4,15 +4,19 @@ spoils them all, as in PMM, so that half an answer never looks like a whole one.
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from services.checker.errors import ScriptFailed
 from shared.severity import Severity
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-_WRONG_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_WRONG_IN_HOST = re.compile(r"[\x00-\x20#%/?@\\^`{|}\x7f]")
+_WRONG_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_USER = re.compile(r"(?:[A-Za-z0-9\-._:~!$&'()*+,;=@]|%[0-9A-Fa-f]{2})*")
+_NAME = r"(?:[^ #%:\[\\\]^`{|}]|%[89A-Fa-f][0-9A-Fa-f])"
+_HOST = re.compile(
+    r"\[[^\]%]*(?:%25[^\]%]*)?\](?::[0-9]*)?"  # an address in brackets, perhaps with a zone
+    rf"|(?:{_NAME}|:)*:[0-9]*|{_NAME}*"  # a name; escapes are for what is not ASCII
+)
 _SHOWN = 100
 
 
@@ -95,23 +99,22 @@ def is_request_url(text: str) -> bool:
     """Tell whether Go's ``url.ParseRequestURI`` takes a text: an absolute URL or an absolute path."""
     if _CONTROL.search(text):
         return False
-    path, _, _ = text.partition("?")
-    if _SCHEME.match(text) is None:
-        return text == "*" or (text.startswith("/") and not _WRONG_PERCENT.search(path))
-    _, _, rest = path.partition(":")
-    if not rest.startswith("//"):
-        # "mailto:…" is taken as it stands; "http:/path" has a path.
-        return bool(rest) and not (rest.startswith("/") and _WRONG_PERCENT.search(rest))
-    authority, _, path = rest[2:].partition("/")
-    host = authority.rpartition("@")[2]
-    try:
-        urlsplit(f"//{authority}").port  # noqa: B018 - it raises for a port that is no number
-    except ValueError:
-        return False
-    return not (_WRONG_IN_HOST.search(host) or _WRONG_PERCENT.search(path))
+    rest, _, _ = text.partition("?")
+    scheme = _SCHEME.match(rest)
+    if scheme is None:
+        return text == "*" or (rest.startswith("/") and not _WRONG_ESCAPE.search(rest))
+    rest = rest[scheme.end() :]
+    if not rest.startswith("/"):
+        # As in "mailto:…", where anything goes.
+        return True
+    if rest.startswith("//"):
+        authority, slash, path = rest[2:].partition("/")
+        user, _, host = authority.rpartition("@")
+        return bool(_USER.fullmatch(user) and _HOST.fullmatch(host)) and not _WRONG_ESCAPE.search(slash + path)
+    return not _WRONG_ESCAPE.search(rest)
 
 
-_NAMES = {
+_KINDS = {
     "NoneType": "None",
     "bool": "a bool",
     "int": "an int",
@@ -123,7 +126,7 @@ _NAMES = {
 
 def _named(value: object) -> str:
     kind = type(value).__name__
-    return _NAMES.get(kind, f"a {kind}")
+    return _KINDS.get(kind, f"a {kind}")
 
 
 def _shown(text: str) -> str:
