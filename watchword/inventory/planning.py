@@ -105,7 +105,7 @@ def require_targets(inventory: Inventory, snapshot: Snapshot) -> None:
     if present and not inventory.targets:
         message = (
             f"{inventory.file} has no targets, so this would remove all {len(present)} that are there and end their "
-            "alerts. If that is what you want: --allow-empty"
+            f"alerts. If that is what you want: watchword apply {inventory.file} --allow-empty"
         )
         raise WouldRemoveEverything(message)
 

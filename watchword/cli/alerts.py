@@ -1,0 +1,121 @@
+"""``watchword alerts``: what fires now, as the Alertmanagers show it."""
+
+import datetime as dt
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from shared.mutes import Matcher
+from watchword.cli.exits import CHECK_FAILED, COULD_NOT_LOOK, GOOD
+from watchword.cli.options import NatsUrl, Output
+from watchword.cli.output import OutputFormat, ago, clean, local, note, print_json, print_table, rank, severity
+from watchword.cli.seen_alerts import SeenAlert, see_alerts
+from watchword.cli.session import asynchronous, session
+
+
+@asynchronous
+async def alerts(
+    every: Annotated[bool, typer.Option("--all", "-a", help="Muted ones too, with who muted them and why.")] = False,
+    target: Annotated[str | None, typer.Option("--target", "-t", metavar="NAME", help="Of one target only.")] = None,
+    check: Annotated[str | None, typer.Option("--check", "-c", metavar="NAME", help="Of one check only.")] = None,
+    all_sources: Annotated[
+        bool, typer.Option("--all-sources", help="Alerts of other programs in the same Alertmanager, too.")
+    ] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="End with 1 when an alert is active, for scripts.")
+    ] = False,
+    output: Output = OutputFormat.TABLE,
+    nats_url: NatsUrl = None,
+) -> None:
+    """Show the active alerts, the worst first.
+
+    Example: `watchword alerts --all --target orders-db`
+    """
+    async with session(nats_url) as here:
+        seen = await see_alerts(await here.configuration(), here.settings, silenced=every, only_ours=not all_sources)
+    for problem in seen.problems:
+        note(problem)
+    chosen = [
+        one
+        for one in seen.alerts
+        if (every or one.is_active)
+        and target in {None, one.label("service_name")}
+        and check in {None, one.label("check"), one.label("alertname")}
+    ]
+    chosen.sort(key=lambda one: (rank(one.label("severity")), one.label("service_name"), one.label("check")))
+    if output is OutputFormat.JSON:
+        print_json([as_json(one) for one in chosen])
+    else:
+        _print(chosen, is_all=every)
+    if seen.problems:
+        raise typer.Exit(COULD_NOT_LOOK)
+    raise typer.Exit(CHECK_FAILED if exit_code and any(one.is_active for one in chosen) else GOOD)
+
+
+def _print(chosen: list[SeenAlert], *, is_all: bool) -> None:
+    if not chosen:
+        note("no alert is active" if not is_all else "no alert fires")
+        return
+    now = dt.datetime.now(dt.UTC)
+    columns = ["severity", "target", "check", "summary", "age", "fingerprint", *(["muted"] if is_all else [])]
+    print_table(
+        columns,
+        [
+            [
+                severity(one.label("severity")),
+                one.label("service_name"),
+                one.label("check") or one.label("alertname"),
+                one.alert.annotations.get("summary", ""),
+                ago(one.alert.starts_at, now),
+                Text(one.alert.fingerprint, style="dim"),
+                *([_muted(one)] if is_all else []),
+            ]
+            for one in chosen
+        ],
+    )
+
+
+def _muted(one: SeenAlert) -> str:
+    if not one.silences:
+        return "" if one.is_active else "inhibited"
+    silence = max(one.silences, key=lambda silence: silence.ends_at)
+    return f"by {clean(silence.created_by)} until {local(silence.ends_at)}: {without_marker(silence.comment)}"
+
+
+def without_marker(comment: str) -> str:
+    """Return a silence's comment without what a machine added to it in brackets at its end."""
+    text = clean(comment)
+    return text.rpartition("[")[0].strip() or text if text.endswith("]") and "[watchword" in text else text
+
+
+def as_json(one: SeenAlert) -> dict[str, object]:
+    """Return an alert for programs."""
+    return {
+        "fingerprint": one.alert.fingerprint,
+        "target": one.label("service_name"),
+        "engine": one.label("service_type"),
+        "check": one.label("check"),
+        "severity": one.label("severity"),
+        "labels": one.alert.labels,
+        "annotations": one.alert.annotations,
+        "starts_at": one.alert.starts_at,
+        "is_active": one.is_active,
+        "alertmanagers": one.alertmanagers,
+        "silences": [
+            {
+                "id": silence.id,
+                "created_by": silence.created_by,
+                "comment": silence.comment,
+                "ends_at": silence.ends_at,
+                "matchers": [shown_matcher(matcher) for matcher in silence.matchers],
+            }
+            for silence in one.silences
+        ],
+    }
+
+
+def shown_matcher(matcher: Matcher) -> str:
+    """Return a matcher as Prometheus writes it."""
+    operator = {(True, False): "=", (False, False): "!=", (True, True): "=~", (False, True): "!~"}
+    return f'{matcher.name}{operator[matcher.is_equal, matcher.is_regex]}"{matcher.value}"'

@@ -1,0 +1,222 @@
+"""``watchword checks``: which checks there are, when they run, and what people change about that at run time: off, on
+again, another schedule; for all targets or for one, with author and reason.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel
+from rich.text import Text
+
+from shared import subjects
+from shared.checks import Check
+from shared.configuration import Configuration, Disabled, Interval, Setting
+from shared.errors import PublishRefused
+from shared.schedules import disabled_by, parse_timing
+from watchword.cli.checks_shown import as_json, schedule_in_words, show, state, targets_where_off
+from watchword.cli.exits import WrongUsage
+from watchword.cli.options import Author, NatsUrl, Output
+from watchword.cli.output import OutputFormat, login_name, note, print_json, print_table, say
+from watchword.cli.session import Session, asynchronous, session
+from watchword.inventory.bucket import put
+from watchword.inventory.spots import nearest_name
+
+group = typer.Typer(no_args_is_help=True, help="See which checks there are; switch them off and on; schedule them.")
+
+CheckName = Annotated[str, typer.Argument(metavar="CHECK")]
+OneTarget = Annotated[
+    str | None, typer.Option("--target", "-t", metavar="NAME", help="On this target only; on all when silent.")
+]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; shown wherever the setting is.")]
+
+
+@group.command("list")
+@asynchronous
+async def list_checks(
+    target: OneTarget = None,
+    engine: Annotated[str | None, typer.Option("--engine", metavar="ENGINE", help="Of one engine only.")] = None,
+    output: Output = OutputFormat.TABLE,
+    nats_url: NatsUrl = None,
+) -> None:
+    """List the checks: their engine, their schedule, and whether they are on.
+
+    Example: `watchword checks list --target orders-db`
+    """
+    async with session(nats_url) as here:
+        configuration = await here.configuration()
+    engines = {engine} if engine else None
+    if target is not None:
+        engines = {_target_engine(configuration, target)}
+    chosen = [check for check in configuration.all_checks() if engines is None or check.engine in engines]
+    if output is OutputFormat.JSON:
+        print_json([as_json(check, configuration, target) for check in chosen])
+        return
+    if not chosen:
+        note("there are no checks; write the built-in ones with: watchword apply")
+        return
+    rows: list[list[str | Text]] = [
+        [
+            check.name,
+            check.engine,
+            schedule_in_words(configuration, check, target),
+            state(configuration, check, target),
+            check.source,
+            check.summary,
+        ]
+        for check in chosen
+    ]
+    print_table(["check", "engine", "schedule", "state", "source", "summary"], rows)
+
+
+@group.command("show")
+@asynchronous
+async def show_check(
+    check: CheckName, target: OneTarget = None, output: Output = OutputFormat.TABLE, nats_url: NatsUrl = None
+) -> None:
+    """Show one check: what it asks, what it means, how to fix it, and where it is off.
+
+    Example: `watchword checks show postgresql_superuser_roles`
+    """
+    async with session(nats_url) as here:
+        configuration = await here.configuration()
+    found = _known_check(configuration, check)
+    if output is OutputFormat.JSON:
+        definition = found.model_dump(mode="json", exclude={"signed", "signature"})
+        print_json({**as_json(found, configuration, target), **definition})
+        return
+    show(found, configuration, target)
+
+
+@group.command("disable")
+@asynchronous
+async def disable_check(
+    check: CheckName,
+    target: OneTarget = None,
+    reason: Reason = "",
+    author: Author = None,
+    nats_url: NatsUrl = None,
+) -> None:
+    """Switch a check off, on all targets or on one; its alerts are withdrawn at once.
+
+    Example: `watchword checks disable pg_trust --target orders-db --reason "inside the firewall"`
+    """
+    async with session(nats_url) as here:
+        change = await _change(here, "disabled", check, target)
+        setting = Disabled(disabled=True, author=author or login_name(), reason=reason, at=dt.datetime.now(dt.UTC))
+        await change.write(here, setting)
+    say(f"{check} is off {change.where}")
+
+
+@group.command("enable")
+@asynchronous
+async def enable_check(
+    check: CheckName,
+    target: OneTarget = None,
+    reason: Reason = "",
+    author: Author = None,
+    nats_url: NatsUrl = None,
+) -> None:
+    """Switch a check on again; it runs at once. What you say here weighs more than what the inventory file says.
+
+    Example: `watchword checks enable pg_trust --target orders-db`
+    """
+    async with session(nats_url) as here:
+        change = await _change(here, "disabled", check, target)
+        # Where only a person's word switched it off, taking that back is enough; otherwise ours must weigh more.
+        before = change.configuration.settings.pop(("person", *change.names), None)
+        is_off_without = disabled_by(change.configuration, check, target or "") is not None
+        setting = Disabled(disabled=False, author=author or login_name(), reason=reason, at=dt.datetime.now(dt.UTC))
+        if is_off_without:
+            await change.write(here, setting)
+        elif before is not None and before.value is not None:
+            await change.write(here, None)
+    say(f"{check} is on {change.where}")
+    if target is None:
+        for name in targets_where_off(change.configuration, check):
+            note(f"it is still off on {name}; see: watchword checks show {check}")
+
+
+@group.command("schedule")
+@asynchronous
+async def schedule_check(
+    check: CheckName,
+    when: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[WHEN]",
+            help="standard, frequent, rare, a duration such as 15m or 12h, or cron: '0 3 * * * Europe/Berlin'.",
+        ),
+    ] = None,
+    target: OneTarget = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Back to what the file or the check says.")] = False,
+    reason: Reason = "",
+    author: Author = None,
+    nats_url: NatsUrl = None,
+) -> None:
+    """Run a check on another schedule, on all targets or on one.
+
+    Example: `watchword checks schedule pg_trust 15m --target orders-db`
+    """
+    if (when is None) != reset:
+        raise WrongUsage("say when, such as 15m, or --reset")
+    if when is not None:
+        parse_timing(when)
+    async with session(nats_url) as here:
+        change = await _change(here, "interval", check, target)
+        if when is not None:
+            now = dt.datetime.now(dt.UTC)
+            await change.write(here, Interval(schedule=when, author=author or login_name(), reason=reason, at=now))
+        elif change.is_set:
+            await change.write(here, None)
+    say(f"{check} runs {when or 'on its usual schedule'} {change.where}")
+
+
+@dataclass(slots=True)
+class _Change:
+    """A person's setting that is about to change."""
+
+    key: str
+    names: tuple[str, ...]
+    expected: int
+    is_set: bool
+    configuration: Configuration
+    where: str
+
+    async def write(self, here: Session, setting: Setting | None) -> None:
+        value: BaseModel | None = setting
+        try:
+            await put(here.jetstream, self.key, value, self.expected)
+        except PublishRefused:
+            raise WrongUsage("somebody else changed this at the same moment; look at it and try again") from None
+
+
+async def _change(here: Session, kind: str, check: str, target: str | None) -> _Change:
+    snapshot = await here.snapshot()
+    _known_check(snapshot.view, check)
+    if target is not None:
+        engine = _target_engine(snapshot.view, target)
+        found = snapshot.view.check(check)
+        if found is not None and found.engine != engine:
+            raise WrongUsage(f"{check} is a check for {found.engine}, and {target} is {engine}")
+    names = (kind, check, *([target] if target is not None else []))
+    key = subjects.setting_key("person", *names)
+    where = f"on {target}" if target is not None else "on all targets"
+    return _Change(key, names, snapshot.revisions.get(key, 0), key in snapshot.values, snapshot.view, where)
+
+
+def _known_check(configuration: Configuration, name: str) -> Check:
+    found = configuration.check(name)
+    if found is None:
+        known = [check.name for check in configuration.all_checks()]
+        raise WrongUsage(f"there is no check {name!r}; {nearest_name(name, known, 'see: watchword checks list')}")
+    return found
+
+
+def _target_engine(configuration: Configuration, name: str) -> str:
+    found = configuration.target(name)
+    if found is None:
+        known = [target.name for target in configuration.all_targets()]
+        raise WrongUsage(f"there is no target {name!r}; {nearest_name(name, known, 'see: watchword targets')}")
+    return found.engine

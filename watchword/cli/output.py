@@ -1,0 +1,163 @@
+"""What commands print: tables for people, JSON for programs, on standard output; notes and complaints on standard
+error. Colours only on a terminal and never with NO_COLOR; in a pipe a row is one line however wide. What comes from
+servers and other programs is cleaned, so that no name or text can steer the terminal.
+"""
+
+import datetime as dt
+import io
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+import structlog
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from shared.severity import Severity
+from shared.telemetry import configure_logging
+
+PIPED_WIDTH = 100_000
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+SEVERITY_STYLES: dict[str, str] = {
+    Severity.EMERGENCY: "bold white on red",
+    Severity.ALERT: "bold red",
+    Severity.CRITICAL: "bold red",
+    Severity.ERROR: "red",
+    Severity.WARNING: "yellow",
+    Severity.NOTICE: "cyan",
+    Severity.INFO: "blue",
+    Severity.DEBUG: "dim",
+}
+
+
+class OutputFormat(StrEnum):
+    """How to print."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def console() -> Console:
+    """Return standard output for people."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+
+
+def notes() -> Console:
+    """Return standard error, for what is not the answer itself."""
+    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPED_WIDTH)
+
+
+def complain(message: str) -> None:
+    """Say on standard error what went wrong, in plain words."""
+    notes().print(Text.assemble(("error: ", "bold red"), clean(message, keep_lines=True)), soft_wrap=True)
+
+
+def note(message: str) -> None:
+    """Say something on standard error that is not the answer."""
+    notes().print(Text(clean(message, keep_lines=True)), soft_wrap=True)
+
+
+def say(message: str | Text) -> None:
+    """Print a line of the answer for people."""
+    text = Text(clean(message, keep_lines=True)) if isinstance(message, str) else message
+    console().print(text, soft_wrap=True)
+
+
+def print_json(value: object) -> None:
+    """Print a value for programs."""
+    sys.stdout.write(json.dumps(value, indent=2, default=_plain, ensure_ascii=False) + "\n")
+
+
+def print_json_line(value: object) -> None:
+    """Print a value as one line, at once: for what goes on and on."""
+    sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dt.datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return str(value)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
+    """Print rows under their headings; a heading alone when there are none."""
+    table = Table(box=None, show_edge=False, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column.upper(), overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(clean(cell)) for cell in row))
+    if sys.stdout.isatty():
+        console().print(table)
+        return
+    written = io.StringIO()
+    Console(file=written, width=PIPED_WIDTH, color_system=None, force_terminal=False).print(table)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in written.getvalue().splitlines()))
+
+
+def clean(text: str, *, keep_lines: bool = False) -> str:
+    """Return a text that can't steer a terminal; on one line unless lines are kept."""
+    harmless = _STEERING.sub(" ", text.replace("\r\n", "\n"))
+    return harmless if keep_lines else " ".join(harmless.split())
+
+
+def severity(name: str) -> Text:
+    """Return a severity in its colour."""
+    return Text(clean(name), style=SEVERITY_STYLES.get(name, ""))
+
+
+def rank(name: str) -> int:
+    """Return where a severity stands when the worst come first; unknown ones come last."""
+    return next((one.rank for one in Severity if one.value == name), len(Severity) + 1)
+
+
+def ago(moment: dt.datetime, now: dt.datetime) -> str:
+    """Return how long ago a moment was: ``45s``, ``12m``, ``3h``, ``5d``."""
+    return span(now - moment)
+
+
+def span(length: dt.timedelta) -> str:
+    """Return a length of time in its largest unit, rounded down."""
+    seconds = max(0, int(length.total_seconds()))
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size or (unit == "d" and seconds >= size):
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def local(moment: dt.datetime) -> str:
+    """Return a moment in the reader's time zone."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def is_terminal() -> bool:
+    """Say whether somebody can be asked something."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def quiet_logs(*, is_debugging: bool) -> None:
+    """Keep the logs of the shared rooms out of a command's answer; everything of them when debugging."""
+    if is_debugging:
+        configure_logging("text", "debug")
+        return
+    logging.getLogger().setLevel(logging.CRITICAL)
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
+    )
+
+
+def login_name() -> str:
+    """Return who is at the keyboard, for the author of a mute or a setting."""
+    import getpass  # noqa: PLC0415
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return os.environ.get("USER", "") or f"uid {os.getuid()}"
