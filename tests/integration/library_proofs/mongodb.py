@@ -170,7 +170,7 @@ PROOFS: tuple[Live | Documented, ...] = (
         "mongodb_authorization_disabled",
         source=_OPTIONS,
         weak=[_options(), _logged_in()],
-        good=[_options(security={"keyFile": "/etc/mongodb.key"}), _logged_in()],
+        good=[_options(security={"clusterAuthMode": "x509"}), _logged_in()],
         severity="critical",
         case="login_taken_not_needed",
     ),
