@@ -80,7 +80,8 @@ BUNDLES: Mapping[str, Bundle] = MappingProxyType(
     }
 )
 SERVERS = tuple(name for name in BUNDLES if name != "pip")
-_OF_DEBIAN_ONLY = ("libperl", "libllvm", "libjs-", "libc6", "libc-bin")
+# Libraries that no server loads: of interpreters, of the web, of a compiler; and libc, which must be the system's own.
+_NEVER_LOADED = ("libperl", "libjs-", "libllvm", "libz3", "libc6", "libc-")
 
 
 class PackagesUnavailable(WatchwordError):
@@ -281,7 +282,7 @@ def _first_that_exists(apt: _Apt, names: Sequence[str]) -> str | None:
 
 
 def _is_library(package: str) -> bool:
-    if package.startswith(_OF_DEBIAN_ONLY) or package.endswith(("-perl", "-dev")):
+    if package.startswith(_NEVER_LOADED) or package.endswith(("-perl", "-dev", "-bin")):
         return False
     return package.startswith("lib")
 

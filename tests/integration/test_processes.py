@@ -131,7 +131,7 @@ def test_server_that_ignores_the_request_to_end_is_killed(plan_of: Callable[...,
         assert not server.is_running
 
 
-def test_paused_server_can_be_resumed_and_stopped(plan_of: Callable[..., ServerPlan]) -> None:
+async def test_paused_server_can_be_resumed_and_stopped(plan_of: Callable[..., ServerPlan]) -> None:
     with ServerProcess(plan_of()) as server:
         server.pause()
         wait_until(lambda: Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
@@ -139,7 +139,7 @@ def test_paused_server_can_be_resumed_and_stopped(plan_of: Callable[..., ServerP
         wait_until(lambda: accepts_connections(server.port))
         server.pause()
         server.stop()
-        assert not server.is_running
+        assert await server.wait_ended() == -signal.SIGTERM  # it ended by itself and had not to be killed
 
 
 def test_second_start_of_a_running_server_is_refused(plan_of: Callable[..., ServerPlan]) -> None:
