@@ -8,7 +8,6 @@ from services.publisher.own_alerts import POST_UNDER_WAY, compare, lapsing, ours
 from shared.alertmanager_api import ShownAlert
 from tests.unit.publisher.news import NOON, SUBJECT, Book, after, finding, verdict
 
-
 IN_FIVE_MINUTES = after(minutes=5)
 
 
