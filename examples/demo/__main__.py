@@ -17,7 +17,6 @@ import httpx
 
 from examples.demo import databases, showing, story
 from examples.demo.showing import StepFailed, say, step
-from watchword.debian_packages import find_program
 from watchword.processes import ServerError
 
 
@@ -119,10 +118,6 @@ def main() -> None:
     parser.add_argument("--once", action="store_true", help="end after the story instead of staying up")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.suppress(ServerError):
-        # So that the story can show Alertmanager's own command line when it is at hand.
-        amtool = find_program("alertmanager", "amtool").path
-        os.environ["PATH"] = f"{os.environ.get('PATH', '')}:{amtool.parent}"
     tell(is_once=chosen.once)
     showing.console.print("\n[bold green]that was the whole life of an alert[/bold green]")
 

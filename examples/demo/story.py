@@ -3,9 +3,8 @@ alert is muted for 24 hours. Every request that is shown is really sent, every a
 """
 
 import asyncio
-import json
+import contextlib
 import os
-import shutil
 import subprocess
 import time
 from collections import Counter
@@ -19,9 +18,12 @@ import nats
 from examples.demo import showing
 from examples.demo.databases import Fleet
 from examples.demo.showing import StepFailed, say, step, wait_for
+from watchword.debian_packages import find_program
+from watchword.processes import ServerProgramMissing
 
 WEAK_ROLE = "intern"
 CHECK = "postgresql_superuser_roles"
+OF_THE_INTERN = [f'alertname="{CHECK}"', f'role="{WEAK_ROLE}"']
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def make_a_weakness(place: Place, fleet: Fleet) -> dict[str, Any]:
     publish_empty_request(place)
     alert, took = wait_for("the alert", lambda: place.alert_of(CHECK, service_name="orders-db", role=WEAK_ROLE), 10)
     say(f"[bold]the alert stands in Alertmanager after {took * 1000:.0f} ms[/bold]")
-    showing.get(f"{place.alertmanager_url}/api/v2/alerts", {"silenced": "false", "filter": f'role="{WEAK_ROLE}"'})
+    showing.get(f"{place.alertmanager_url}/api/v2/alerts", {"silenced": "false", "filter": OF_THE_INTERN})
     showing.answer([{part: alert[part] for part in ("fingerprint", "labels", "annotations", "startsAt", "status")}])
     return alert
 
@@ -121,9 +123,7 @@ def fix_it(place: Place, fleet: Fleet, alert: dict[str, Any]) -> None:
         10,
     )
     say(f"[bold]gone from Alertmanager {(time.monotonic() - began) * 1000:.0f} ms after the command began[/bold]")
-    left = showing.get(
-        f"{place.alertmanager_url}/api/v2/alerts", {"silenced": "false", "filter": f'role="{WEAK_ROLE}"'}
-    )
+    left = showing.get(f"{place.alertmanager_url}/api/v2/alerts", {"silenced": "false", "filter": OF_THE_INTERN})
     showing.answer(left)
     if left:
         message = "the alert is still there"
@@ -152,11 +152,12 @@ def mute_another(place: Place) -> None:
     (silence_id,) = muted["status"]["silencedBy"]
     silence = showing.get(f"{place.alertmanager_url}/api/v2/silence/{silence_id}")
     showing.answer({part: silence[part] for part in ("id", "matchers", "startsAt", "endsAt", "createdBy", "comment")})
-    amtool = shutil.which("amtool")
-    if amtool:
-        words = [amtool, f"--alertmanager.url={place.alertmanager_url}", "silence", "query"]
-        showing.command(["amtool", *words[1:]])
-        showing.output(subprocess.run(words, capture_output=True, text=True, check=False, timeout=30).stdout)
+    with contextlib.suppress(ServerProgramMissing):
+        amtool = str(find_program("alertmanager", "amtool").path)
+        words = [f"--alertmanager.url={place.alertmanager_url}", "silence", "query"]
+        showing.command(["amtool", *words])
+        done = subprocess.run([amtool, *words], capture_output=True, text=True, check=False, timeout=30)
+        showing.output(done.stdout + done.stderr)
 
 
 def show_what_is_left(place: Place) -> None:
@@ -181,8 +182,3 @@ def how_to_play(place: Place) -> None:
     program = place.program
     for words in ("alerts --all", "run --wait", "checks list", "events", "mutes", "targets", "--help"):
         say(f"{program} {words}")
-
-
-def as_json(value: object) -> str:
-    """Return a value as JSON for people."""
-    return json.dumps(value, indent=2)
