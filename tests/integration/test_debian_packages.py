@@ -1,8 +1,6 @@
 """Packages are fetched by the real apt, here from a small repository on disk, into a private folder, whole or not at
 all."""
 
-import gzip
-import hashlib
 import multiprocessing
 import subprocess
 import sys
@@ -11,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.apt_repository import AptRepository
 from watchword import debian_packages
 from watchword.debian_packages import Bundle, PackagesUnavailable
 from watchword.processes import ServerProgramMissing
@@ -25,57 +24,22 @@ SMALL = Bundle(
 PROJECT = Path(__file__).parents[2]
 
 
-class Repository:
-    """A folder that apt takes for a package source."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir()
-        self.write_index()
-
-    def add(self, name: str, files: dict[str, str], depends: str = "") -> None:
-        tree = self.folder / f"{name}.tree"
-        for path, content in files.items():
-            (tree / path).parent.mkdir(parents=True, exist_ok=True)
-            (tree / path).write_text(content)
-            (tree / path).chmod(0o755)
-        (tree / "DEBIAN").mkdir(parents=True)
-        control = f"Package: {name}\nVersion: 1.0\nArchitecture: all\nMaintainer: Tests <tests@example.com>\n"
-        control += f"Depends: {depends}\n" if depends else ""
-        (tree / "DEBIAN" / "control").write_text(control + "Description: small\n")
-        file = self.folder / f"{name}_1.0_all.deb"
-        subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, file], check=True, capture_output=True)
-        stanza = f"{control}Filename: ./{file.name}\nSize: {file.stat().st_size}\n"
-        stanza += f"SHA256: {hashlib.sha256(file.read_bytes()).hexdigest()}\nDescription: small\n\n"
-        (self.folder / f"{name}.stanza").write_text(stanza)
-        self.write_index()
-
-    def write_index(self) -> None:
-        index = "".join(file.read_text() for file in sorted(self.folder.glob("*.stanza")))
-        (self.folder / "Packages").write_text(index)
-        (self.folder / "Packages.gz").write_bytes(gzip.compress(index.encode()))
-
-
 @pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    repository = Repository(tmp_path / "repository")
-    sources = tmp_path / "sources.list"
-    sources.write_text(f"deb [trusted=yes] copy:{repository.folder} ./\n")
-    configuration = tmp_path / "apt.conf"
-    configuration.write_text(f'Dir::Etc::sourcelist "{sources}";\nDir::Etc::sourceparts "-";\n')
-    monkeypatch.setenv("APT_CONFIG", str(configuration))
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AptRepository:
+    repository = AptRepository(tmp_path / "repository")
+    monkeypatch.setenv("APT_CONFIG", str(repository.configuration_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(debian_packages, "BUNDLES", {"small": SMALL})
-    repository.add("libsmall1", {"usr/lib/x86_64-linux-gnu/libsmall.so": "library"})
-    repository.add("small-tools", {"usr/bin/small-tool": "tool"})
-    repository.add("small-extra", {"usr/share/small/extra": "extra"})
+    repository.add("libsmall1", {"usr/lib/x86_64-linux-gnu/libsmall.so": b"library"})
+    repository.add("small-tools", {"usr/bin/small-tool": b"tool"})
+    repository.add("small-extra", {"usr/share/small/extra": b"extra"})
     return repository
 
 
 @pytest.fixture
-def small_server(repository: Repository) -> Callable[[], None]:
+def small_server(repository: AptRepository) -> Callable[[], None]:
     def add() -> None:
-        files = {"usr/bin/small-server": "#!/bin/sh\ncat /usr/share/small", "usr/share/doc/small/README": "long"}
+        files = {"usr/bin/small-server": b"#!/bin/sh\ncat /usr/share/small", "usr/share/doc/small/README": b"long"}
         repository.add("small-server", files, depends="libsmall1, small-tools")
 
     return add
@@ -129,30 +93,30 @@ def test_bundle_made_of_other_packages_is_fetched_anew(
     assert not (debian_packages.bundle_folder("small") / "usr/share/small").exists()
 
 
-def test_package_that_the_sources_lack_is_named_and_nothing_is_left_half_there(repository: Repository) -> None:
+def test_package_that_the_sources_lack_is_named_and_nothing_is_left_half_there(repository: AptRepository) -> None:
     with pytest.raises(PackagesUnavailable, match=r"have no small-server-2 or small-server\. .*universe"):
         debian_packages.fetch(["small"])
     assert not debian_packages.is_fetched("small")
 
 
 def test_damaged_package_is_refused_with_what_apt_said(
-    repository: Repository, small_server: Callable[[], None]
+    repository: AptRepository, small_server: Callable[[], None]
 ) -> None:
     small_server()
-    (repository.folder / "small-server_1.0_all.deb").write_bytes(b"damaged")
-    with pytest.raises(PackagesUnavailable, match=r"(?s)download small-server.*failed.*small-server_1\.0_all\.deb"):
+    (repository.folder / "small-server_9999_all.deb").write_bytes(b"damaged")
+    with pytest.raises(PackagesUnavailable, match=r"(?s)download small-server.*failed.*small-server_9999_all\.deb"):
         debian_packages.fetch(["small"])
     assert not debian_packages.is_fetched("small")
 
 
-def test_system_without_apt_is_told_what_to_install(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_system_without_apt_is_told_what_to_install(repository: AptRepository, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(PackagesUnavailable, match=r"no apt-get.*put on PATH: small"):
         debian_packages.fetch(["small"])
 
 
 def test_program_on_path_is_taken_when_nothing_was_fetched(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    repository: AptRepository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with pytest.raises(ServerProgramMissing, match=r"no small-server on this machine.*debian_packages small`"):
         debian_packages.find_program("small", "small-server")
