@@ -102,8 +102,11 @@ class Scheduler:
         await self.bucket.catch_up()
         await self.configuration.catch_up()
         present = await self._present()
+        are_units_new = not self.plan.units.is_current
         steps = self.plan.steps(self.now(), present)
         self._report(present)
+        if are_units_new:
+            self._tell_refused()
         again, failure = await self._asker.do(steps)
         if again:
             self.plan.look_again(again)
@@ -165,7 +168,9 @@ class Scheduler:
         CONFIGURATION_REVISION.labels("scheduler").set(present.revision)
         wake_up = self.plan.next_wake_up
         NEXT_WAKE_UP.set(wake_up.timestamp() if wake_up else 0)
-        refused = units.refused
+
+    def _tell_refused(self) -> None:
+        refused = self.plan.units.refused
         REFUSED.set(len(refused))
         counted = Counter((schedule, reason) for (_, schedule), reason in refused.items())
         for (schedule, reason), targets in counted.items():

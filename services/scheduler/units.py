@@ -55,6 +55,7 @@ class Units:
     configuration: Configuration
     _refused: dict[str, dict[str, str]] = field(default_factory=dict)
     _by_target: dict[str, dict[str, Unit]] = field(default_factory=dict)
+    _count: int = 0
     _groups: dict[Engine, dict[str, _Group]] = field(default_factory=dict)
     _targets_of: dict[Engine, set[str]] = field(default_factory=lambda: defaultdict(set))
     _engine_of_target: dict[str, Engine] = field(default_factory=dict)
@@ -73,7 +74,7 @@ class Units:
         self._engines_to_see = set(ENGINES)
 
     def __len__(self) -> int:
-        return sum(len(units) for units in self._by_target.values())
+        return self._count
 
     def __iter__(self) -> Iterator[Unit]:
         for units in self._by_target.values():
@@ -134,6 +135,7 @@ class Units:
             self._refused.pop(name, None)
             target = self.configuration.target(name)
             now = self._units_of(target) if target else {}
+            self._count += len(now) - len(before)
             changed |= {(name, s) for s in before.keys() | now.keys() if before.get(s) != now.get(s)}
             if now:
                 self._by_target[name] = now

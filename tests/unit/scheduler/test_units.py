@@ -194,6 +194,7 @@ def test_units_kept_change_by_change_are_those_computed_from_scratch(acts: list[
             continue
         touched = units.refresh()
         after = {unit.key: unit for unit in units}
+        assert len(units) == len(after)
         assert touched == {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
     units.refresh()
     assert {unit.key: shape(unit) for unit in units} == from_scratch(written)
