@@ -13,7 +13,6 @@ import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from shared.errors import WatchwordError
+from watchword.private_apt import PackagesUnavailable, PrivateApt, say, unpack
 from watchword.processes import ServerProgramMissing
 
 _POSTGRESQL_VERSIONS = ("15", "16", "17", "18", "14")
@@ -82,10 +81,6 @@ BUNDLES: Mapping[str, Bundle] = MappingProxyType(
 SERVERS = tuple(name for name in BUNDLES if name != "pip")
 # Libraries that no server loads: of interpreters, of the web, of a compiler; and libc, which must be the system's own.
 _NEVER_LOADED = ("libperl", "libjs-", "libllvm", "libz3", "libc6", "libc-")
-
-
-class PackagesUnavailable(WatchwordError):
-    """Packages could not be fetched; the text says which and what apt said."""
 
 
 def cache_folder() -> Path:
@@ -164,65 +159,14 @@ def fetch(bundle_names: Sequence[str]) -> None:
                 "This system has no apt-get and dpkg-deb, so nothing can be fetched. Install with its own means, and "
                 f"put on PATH: {', '.join(bundle.name for bundle in missing)}."
             )
-        apt = _Apt(system_folder() / "apt")
-        _say("Reading the package lists (kept apart from the system's)")
+        apt = PrivateApt(system_folder() / "apt")
+        say("Reading the package lists (kept apart from the system's)")
         apt.update()
         for bundle in missing:
             _fetch_bundle(apt, bundle)
 
 
-class _Apt:
-    """apt with its own state and cache; it reads the system's sources and what is installed, and changes nothing."""
-
-    def __init__(self, folder: Path) -> None:
-        for part in ("state/lists/partial", "cache/archives/partial"):
-            (folder / part).mkdir(parents=True, exist_ok=True)
-        self._options = [
-            *("-o", f"Dir::State={folder / 'state'}"),
-            *("-o", "Dir::State::status=/var/lib/dpkg/status"),
-            *("-o", f"Dir::Cache={folder / 'cache'}"),
-            # Container images switch off the index that makes the questions below cheap.
-            *("-o", "Dir::Cache::pkgcache=pkgcache.bin", "-o", "Dir::Cache::srcpkgcache=srcpkgcache.bin"),
-            # Root's apt would download as another user, who can't write here.
-            *("-o", "APT::Sandbox::User=root"),
-        ]
-
-    def update(self) -> None:
-        self._run("apt-get", "update")
-
-    def exists(self, package: str) -> bool:
-        return self._try("apt-cache", "show", "--no-all-versions", package).returncode == 0
-
-    def needed(self, packages: Sequence[str]) -> list[str]:
-        """The names of all packages that installing these would bring; empty when apt finds no way to install them."""
-        answer = self._try("apt-get", "install", "--print-uris", "-qq", "-y", "--no-install-recommends", *packages)
-        if answer.returncode != 0:
-            _say(f"apt sees no way to add the libraries of {', '.join(packages)}; going on with those of the system")
-        # 'http://…/libaio1_0.3.113-4_amd64.deb' libaio1_0.3.113-4_amd64.deb 13360 SHA256:…
-        files = [line.split()[1] for line in answer.stdout.splitlines() if line.startswith("'")]
-        return [file.partition("_")[0] for file in files]
-
-    def download(self, packages: Sequence[str], folder: Path) -> None:
-        self._run("apt-get", "download", *packages, folder=folder)
-
-    def _try(self, program: str, *arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-        command = [program, *self._options, *arguments]
-        environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
-        return subprocess.run(  # noqa: S603 - no shell, names from our own table
-            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-        )
-
-    def _run(self, program: str, *arguments: str, folder: Path | None = None) -> None:
-        answer = self._try(program, *arguments, folder=folder)
-        if answer.returncode != 0:
-            said = "\n".join((answer.stderr or answer.stdout).strip().splitlines()[-8:])
-            raise PackagesUnavailable(
-                f"`{program} {' '.join(arguments)}` failed (its state is kept apart from the system's). Is the "
-                f"network there, and does `{program}` work otherwise? It said:\n{said}"
-            )
-
-
-def _fetch_bundle(apt: _Apt, bundle: Bundle) -> None:
+def _fetch_bundle(apt: PrivateApt, bundle: Bundle) -> None:
     packages = [_first_that_exists(apt, names) for names in bundle.packages]
     missing = [" or ".join(names) for names, found in zip(bundle.packages, packages, strict=True) if found is None]
     if missing:
@@ -239,11 +183,11 @@ def _fetch_bundle(apt: _Apt, bundle: Bundle) -> None:
     for leftover in (partial, downloads):
         shutil.rmtree(leftover, ignore_errors=True)
         leftover.mkdir(parents=True)
-    _say(f"Fetching {bundle.name}: {', '.join([*names, *libraries])}")
+    say(f"Fetching {bundle.name}: {', '.join([*names, *libraries])}")
     apt.download([*names, *libraries], downloads)
     files = sorted(downloads.glob("*.deb"))
     for file in files:
-        _unpack(file, partial)
+        unpack(file, partial)
     for path in _NOT_NEEDED:
         shutil.rmtree(partial / path, ignore_errors=True)
     for bitcode in partial.glob("usr/lib/postgresql/*/lib/bitcode"):
@@ -255,16 +199,7 @@ def _fetch_bundle(apt: _Apt, bundle: Bundle) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
     shutil.rmtree(downloads)
-    _say(f"Unpacked {bundle.name} into {folder}")
-
-
-def _unpack(package_file: Path, folder: Path) -> None:
-    answer = subprocess.run(  # noqa: S603 - no shell, our own files
-        ["dpkg-deb", "-x", package_file, folder],  # noqa: S607
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if answer.returncode != 0:
-        raise PackagesUnavailable(f"{package_file.name} can't be unpacked into {folder}: {answer.stderr.strip()}")
+    say(f"Unpacked {bundle.name} into {folder}")
 
 
 def _make_relative(program: Path, path: str) -> None:
@@ -277,7 +212,7 @@ def _make_relative(program: Path, path: str) -> None:
     program.write_bytes(content.replace(path.encode(), f"{path[1:]}/".encode()))
 
 
-def _first_that_exists(apt: _Apt, names: Sequence[str]) -> str | None:
+def _first_that_exists(apt: PrivateApt, names: Sequence[str]) -> str | None:
     return next((name for name in names if apt.exists(name)), None)
 
 
@@ -299,14 +234,9 @@ def lock() -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _say("Another process fills the cache of servers; waiting for it")
+            say("Another process fills the cache of servers; waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -325,11 +255,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         fetch(names)
     except PackagesUnavailable as error:
-        _say(str(error))
+        say(str(error))
         return 1
     if not given.quiet:
         for name in names:
-            _say(f"{name}: {bundle_folder(name)}")
+            say(f"{name}: {bundle_folder(name)}")
     return 0
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from tests.integration.apt_repository import AptRepository
 from watchword import debian_packages
-from watchword.debian_packages import Bundle, PackagesUnavailable
+from watchword.debian_packages import Bundle
+from watchword.private_apt import PackagesUnavailable
 from watchword.processes import ServerProgramMissing
 
 SMALL = Bundle(
@@ -97,6 +98,17 @@ def test_package_that_the_sources_lack_is_named_and_nothing_is_left_half_there(r
     with pytest.raises(PackagesUnavailable, match=r"have no small-server-2 or small-server\. .*universe"):
         debian_packages.fetch(["small"])
     assert not debian_packages.is_fetched("small")
+
+
+def test_broken_source_does_not_hide_the_others(
+    repository: AptRepository, small_server: Callable[[], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    small_server()
+    with (repository.folder / "sources.list").open("a") as sources:
+        sources.write("deb copy:/nowhere ./\n")
+    debian_packages.fetch(["small"])
+    assert "could not read all of its sources" in capsys.readouterr().err
+    assert debian_packages.is_fetched("small")
 
 
 def test_damaged_package_is_refused_with_what_apt_said(
