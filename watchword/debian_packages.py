@@ -171,7 +171,8 @@ def _fetch_bundle(apt: PrivateApt, bundle: Bundle) -> None:
     missing = [" or ".join(names) for names, found in zip(bundle.packages, packages, strict=True) if found is None]
     if missing:
         raise PackagesUnavailable(
-            f"The package sources of this system have no {', '.join(missing)}. On Ubuntu, is `universe` among them?"
+            f"The package sources of this system have no {', '.join(missing)}, or could not be read. Is the network "
+            "there? On Ubuntu, is `universe` among the sources?"
         )
     names = [name for name in packages if name is not None]
     names += [name for names in bundle.optional if (name := _first_that_exists(apt, names)) is not None]
