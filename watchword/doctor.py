@@ -11,6 +11,7 @@ from shared.alertmanager_api import AlertmanagerStatus
 from shared.configuration import Alertmanager, Configuration, Disabled
 from shared.streams import OLDEST_SERVER
 from shared.subjects import LANES, Lane
+from watchword.words import counted
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -81,9 +82,9 @@ def judge_stage(stage: str, facts: ConsumerFacts | None) -> Line:
     if facts is None:
         return Line("fail", stage, "none has ever run here", f"start one: watchword serve {stage}")
     if not facts.is_served:
-        waits = f"; {facts.pending} messages wait" if facts.pending else ""
+        waits = f"; waiting: {counted(facts.pending, 'message')}" if facts.pending else ""
         return Line("fail", stage, f"none is consuming{waits}", f"start one: watchword serve {stage}")
-    return Line("ok", stage, "consumes" + (f", {facts.pending} messages behind" if facts.pending else ""))
+    return Line("ok", stage, "consumes" + (f", {counted(facts.pending, 'message')} behind" if facts.pending else ""))
 
 
 def judge_pool(pool: str, targets: int, lanes: Mapping[Lane, ConsumerFacts | None]) -> Line:
@@ -91,15 +92,15 @@ def judge_pool(pool: str, targets: int, lanes: Mapping[Lane, ConsumerFacts | Non
     about = f"pool {pool}"
     pending = sum(facts.pending for facts in lanes.values() if facts is not None)
     idle = [lane for lane in LANES if (facts := lanes.get(lane)) is None or not facts.is_served]
-    waits = f"; {pending} runs wait" if pending else ""
-    start = f"start one beside its {targets} targets: WATCHWORD_POOLS={pool} watchword serve checker"
+    waits = f"; waiting: {counted(pending, 'run')}" if pending else ""
+    start = f"start one beside its {counted(targets, 'target')}: WATCHWORD_POOLS={pool} watchword serve checker"
     if pool.startswith("private-"):
         start = "its passwords are with the `watchword up --config` that read them; start that again"
     if len(idle) == len(LANES):
         return Line("fail", about, f"no checker serves it{waits}", start)
     if idle:
         return Line("warn", about, f"nobody serves its lane {', '.join(idle)}{waits}", start)
-    return Line("ok", about, f"served, {targets} targets{waits}")
+    return Line("ok", about, f"served, {counted(targets, 'target')}{waits}")
 
 
 def judge_alertmanager(one: Alertmanager, answers: Mapping[str, AlertmanagerStatus | str]) -> list[Line]:
@@ -130,14 +131,16 @@ def judge_configuration(configuration: Configuration) -> list[Line]:
     if not targets:
         lines.append(Line("warn", "configuration", "it has no targets", "add some: watchword apply"))
     if targets and checks:
-        lines.append(Line("ok", "configuration", f"{len(targets)} targets, {len(checks)} checks"))
+        lines.append(Line("ok", "configuration", f"{counted(len(targets), 'target')}, {counted(len(checks), 'check')}"))
     off = [
         setting
         for entry in configuration.settings.values()
         if isinstance(setting := entry.value, Disabled) and setting.disabled
     ]
     if off:
-        lines.append(Line("ok", "configuration", f"{len(off)} checks are switched off; see: watchword checks list"))
+        lines.append(
+            Line("ok", "configuration", f"switched off: {counted(len(off), 'check')}; see: watchword checks list")
+        )
     return lines
 
 
@@ -147,7 +150,7 @@ def judge_targets(errors: Mapping[str, Mapping[str, str]], unseen: Sequence[str]
     for target, reasons in sorted(errors.items()):
         if reasons:
             first = next(iter(reasons.values()))
-            what = f"{len(reasons)} checks could not look: {first}"
+            what = f"{counted(len(reasons), 'check')} could not look: {first}"
             lines.append(Line("warn", f"target {target}", what, f"then: watchword run --target {target} --wait"))
     if unseen:
         shown = ", ".join(sorted(unseen)[:FEW]) + (f" and {len(unseen) - FEW} more" if len(unseen) > FEW else "")
@@ -158,5 +161,7 @@ def judge_targets(errors: Mapping[str, Mapping[str, str]], unseen: Sequence[str]
 def judge_dead_letters(count: int) -> Line:
     """Judge the number of messages that could not be handled."""
     if count:
-        return Line("warn", "dead letters", f"{count} messages could not be handled", "see: watchword dead list")
+        return Line(
+            "warn", "dead letters", f"{counted(count, 'message')} could not be handled", "see: watchword dead list"
+        )
     return Line("ok", "dead letters", "none")

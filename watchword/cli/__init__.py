@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from watchword.cli.exits import COULD_NOT_LOOK, INTERRUPTED, WRONG_USAGE
+from watchword.cli.exits import COULD_NOT_LOOK, GOOD, INTERRUPTED, WRONG_USAGE
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -19,40 +19,49 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code = _run(words, is_debugging=is_debugging)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as ended:
+        # Rich makes exit code 1 of a broken pipe; for us that would say that a check failed.
+        if isinstance(ended, SystemExit) and not isinstance(ended.__context__, BrokenPipeError):
+            raise
         # Whoever read us has had enough, as `head` does. Python would complain once more when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = GOOD
+    except KeyboardInterrupt:
+        code = INTERRUPTED
     sys.exit(code)
 
 
 def _run(words: list[str], *, is_debugging: bool) -> int:
     # Imported here, so that an interruption while Python still imports ends as cleanly as a later one.
-    try:
-        import click  # noqa: PLC0415
+    import typer  # noqa: PLC0415
 
-        from watchword.cli.application import application  # noqa: PLC0415
-        from watchword.cli.failures import exit_code_of, in_words  # noqa: PLC0415
-        from watchword.cli.output import complain, quiet_logs  # noqa: PLC0415
+    from watchword.cli.application import application  # noqa: PLC0415
+    from watchword.cli.failures import exit_code_of, in_words, unwrapped  # noqa: PLC0415
+    from watchword.cli.output import complain, quiet_logs  # noqa: PLC0415
 
-        quiet_logs(is_debugging=is_debugging)
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    if "_WATCHWORD_COMPLETE" in os.environ:  # the shell asks what may be typed next
+        application(args=words, prog_name="watchword")
+    quiet_logs(is_debugging=is_debugging)
+    # Typer brings a Click of its own, or uses the installed one; and its main() turns a broken pipe into exit code 1.
+    wrong_usage = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
     try:
-        result = application(args=words, prog_name="watchword", standalone_mode=False)
-    except click.exceptions.Abort:
+        command = typer.main.get_command(application)
+        with command.make_context("watchword", words) as context:
+            command.invoke(context)
+    except typer.Exit as ended:
+        return ended.exit_code
+    except typer.Abort:
         return INTERRUPTED
-    except click.ClickException as wrong:
-        wrong.show()
-        return WRONG_USAGE
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, KeyboardInterrupt):
         raise
     except Exception as failed:
+        if isinstance(failed, wrong_usage):
+            failed.show()  # type: ignore[attr-defined] # as Click's exceptions do
+            return WRONG_USAGE
         if is_debugging:
             raise
-        complain(in_words(failed))
-        known = exit_code_of(failed)
-        return COULD_NOT_LOOK if known is None else known
-    return result if isinstance(result, int) else 0
+        known = unwrapped(failed)
+        complain(in_words(known))
+        code = exit_code_of(known)
+        return COULD_NOT_LOOK if code is None else code
+    return GOOD

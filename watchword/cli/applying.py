@@ -14,7 +14,7 @@ from watchword.cli.options import NatsUrl, Output
 from watchword.cli.output import OutputFormat, clean, is_terminal, note, print_json, say
 from watchword.cli.session import asynchronous, session
 from watchword.inventory.applying import write_plan
-from watchword.inventory.planning import Plan, make_plan, require_targets
+from watchword.inventory.planning import Plan, entries, make_plan, require_targets
 from watchword.inventory.reading import DEFAULT_FILE, Inventory, read_inventory
 from watchword.inventory.showing import plan_as_json, plan_lines, summary
 
@@ -40,6 +40,7 @@ async def apply(
     Example: `watchword apply watchword.yaml --dry-run`
     """
     inventory = read_inventory(file, built_in_checks())
+    entries(inventory)  # refuses passwords in clear before anything is looked at
     show_problems(inventory)
     async with session(nats_url) as here:
         snapshot = await here.snapshot()

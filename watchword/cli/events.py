@@ -19,6 +19,7 @@ from watchword.cli.live import following
 from watchword.cli.options import NatsUrl, Output
 from watchword.cli.output import OutputFormat, clean, note, print_json_line, say
 from watchword.cli.session import asynchronous, session
+from watchword.words import counted
 
 FOLLOWED = (CHECK_REQUESTS, CHECK_EVENTS, CHECK_RESULTS, ALERT_EVENTS, MUTES, DEAD_LETTERS)
 _STYLES = {
@@ -138,9 +139,9 @@ def _words(kind: str, body: dict[str, Any]) -> str:
             return f"{words}{_by(body, 'requested_by')}"
         case "check.accepted":
             unknown = f", matched nothing: {_listed(body['unknown'])}" if body.get("unknown") else ""
-            return f"{len(_list(body.get('targets')))} targets{unknown}"
+            return f"{counted(len(_list(body.get('targets'))), 'target')}{unknown}"
         case "check.started":
-            return f"{len(_list(body.get('checks')))} checks, attempt {body.get('attempt')}"
+            return f"{counted(len(_list(body.get('checks'))), 'check')}, attempt {body.get('attempt')}"
         case "check.finished":
             counts = [f"{body[name]} {name}" for name in ("passed", "failed", "skipped", "error") if body.get(name)]
             return f"{', '.join(counts) or 'nothing to do'} in {body.get('duration_ms')} ms"

@@ -21,6 +21,13 @@ _WRONG_USAGE = (
 _COULD_NOT_LOOK = (WatchwordError, nats.errors.Error, TimeoutError, OSError)
 
 
+def unwrapped(failed: BaseException) -> BaseException:
+    """Return what really failed: task groups wrap a single failure in a group."""
+    while isinstance(failed, BaseExceptionGroup) and len(failed.exceptions) == 1:
+        failed = failed.exceptions[0]
+    return failed
+
+
 def exit_code_of(failed: BaseException) -> int | None:
     """Return the exit code of a failure that was foreseen, None of a bug."""
     if isinstance(failed, _WRONG_USAGE):

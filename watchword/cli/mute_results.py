@@ -87,7 +87,7 @@ def about(result: MuteResult) -> str:
 
 def time_left(result: MuteResult, now: dt.datetime) -> str:
     """Return how long a mute lasts yet."""
-    return span(result.ends_at - now) if result.ends_at is not None and result.ends_at > now else ""
+    return span(result.ends_at - now) if result.ends_at is not None and is_living(result, now) else ""
 
 
 def state(result: MuteResult, now: dt.datetime) -> str:

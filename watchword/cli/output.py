@@ -24,6 +24,8 @@ from shared.telemetry import configure_logging
 PIPED_WIDTH = 100_000
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_PLACE = re.compile(r"[^\n:]+:\d+:\d+: ")
+
 SEVERITY_STYLES: dict[str, str] = {
     Severity.EMERGENCY: "bold white on red",
     Severity.ALERT: "bold red",
@@ -54,8 +56,11 @@ def notes() -> Console:
 
 
 def complain(message: str) -> None:
-    """Say on standard error what went wrong, in plain words."""
-    notes().print(Text.assemble(("error: ", "bold red"), clean(message, keep_lines=True)), soft_wrap=True)
+    """Say on standard error what went wrong, in plain words. Lines that begin with ``file:line:column:`` stay as they
+    are, for editors read them.
+    """
+    begin = "" if _PLACE.match(message) else "error: "
+    notes().print(Text.assemble((begin, "bold red"), clean(message, keep_lines=True)), soft_wrap=True)
 
 
 def note(message: str) -> None:

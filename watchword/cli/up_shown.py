@@ -7,6 +7,7 @@ from rich.text import Text
 from watchword.cli.applying import show_problems
 from watchword.cli.output import clean, note, say
 from watchword.inventory.showing import plan_lines, summary
+from watchword.words import counted
 
 if TYPE_CHECKING:
     from watchword.up import Place
@@ -44,7 +45,7 @@ def show(place: "Place") -> None:
         ("Alertmanager", (", ".join(place.alertmanager_urls) or "(none)") + embedded),
         ("health", f"{place.health_url}/readyz, {place.health_url}/metrics"),
         ("data", f"{place.data_folder}"),
-        ("inventory", f"{len(targets)} targets, {len(checks)} checks"),
+        ("inventory", f"{counted(len(targets), 'target')}, {counted(len(checks), 'check')}"),
     ]
     for name, value in facts:
         say(Text.assemble("  ", (f"{name:13}", "bold"), clean(value)))
