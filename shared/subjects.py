@@ -58,10 +58,14 @@ def name_of(encoded: str) -> str:
         raise NameRefused(message)
     raw = re.sub(rb"=([0-9A-F]{2})", lambda found: bytes((int(found[1], 16),)), encoded.encode())
     try:
-        return raw.decode("utf-8", "surrogatepass")
+        name = raw.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
         message = f"{encoded!r} does not encode text"
         raise NameRefused(message) from None
+    if token(name) != encoded:  # otherwise two subjects would speak of one thing
+        message = f"{encoded!r} encodes {name!r}, which is written {token(name)!r}"
+        raise NameRefused(message)
+    return name
 
 
 def what_of_checks(checks: Sequence[str]) -> str:
