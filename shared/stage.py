@@ -8,11 +8,13 @@ import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from types import TracebackType
 
 import structlog
 from faststream import FastStream
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
+from nats.errors import ConnectionClosedError, ConnectionReconnectingError
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
@@ -140,10 +142,32 @@ class Stage:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
+class _Broker(NatsBroker):
+    """FastStream's, which can also be stopped while NATS is away: its own fails, for it wants to drain."""
+
+    async def stop(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_val: BaseException | None = None,
+        exc_tb: TracebackType | None = None,
+    ) -> None:
+        connection = self._connection
+        try:
+            await super().stop(exc_type, exc_val, exc_tb)
+        except (ConnectionReconnectingError, ConnectionClosedError):
+            if connection is not None:
+                # What waits to be sent would be written to the connection that is gone, and that fails, too.
+                connection._pending.clear()  # noqa: SLF001
+                connection._pending_data_size = 0  # noqa: SLF001
+                await connection.close()
+            self._connection = None
+            self.config.disconnect()
+
+
 def make_stage(name: str, settings: ProcessSettings) -> Stage:
     """Return a stage that is not connected yet; nothing happens before its application runs."""
     options = connecting.options(settings, f"watchword-{name}")
-    broker = NatsBroker(connecting.servers(settings), logger=None, **options)
+    broker = _Broker(connecting.servers(settings), logger=None, **options)
     return Stage(name, settings, broker, Subscriptions(broker, name))
 
 
