@@ -141,6 +141,10 @@ class Desk:
             return CheckResult.model_validate_json(stored.data) if stored else None
         return None
 
+    async def re_declared(self) -> None:
+        """Make what is missing, as ``watchword init`` does."""
+        await declare(self.client, self.jetstream)
+
     async def dead_letters(self) -> int:
         return (await self.jetstream.stream_info(DEAD_LETTERS)).state.messages
 
