@@ -38,7 +38,7 @@ class Consumer:
     stream: str
     name: str
     filter_subjects: tuple[str, ...]
-    ack_wait_seconds: float = 30.0
+    ack_wait_seconds: float = 15.0
     """Handlers say ``in_progress`` every third of it; what a dead process held comes back after it."""
 
     def config(self) -> api.ConsumerConfig:

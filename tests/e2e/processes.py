@@ -42,7 +42,7 @@ class Pipeline:
             **os.environ,
             **QUICK,
             "WATCHWORD_NATS_URL": self.nats_url,
-            "WATCHWORD_ALERTMANAGER_URLS": self.alertmanager_url,
+            "WATCHWORD_ALERTMANAGER_URL": self.alertmanager_url,
         }
 
     def start(self, stage: str, **environment: str) -> "subprocess.Popen[bytes]":
