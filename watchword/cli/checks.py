@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-from pydantic import BaseModel
 from rich.text import Text
 
 from shared import subjects
@@ -20,6 +19,7 @@ from watchword.cli.exits import WrongUsage
 from watchword.cli.options import Author, NatsUrl, Output
 from watchword.cli.output import OutputFormat, login_name, note, print_json, print_table, say
 from watchword.cli.session import Session, asynchronous, session
+from watchword.inventory.bucket import as_json as as_plain
 from watchword.inventory.bucket import put
 from watchword.inventory.spots import nearest_name
 
@@ -96,6 +96,7 @@ async def disable_check(
     target: OneTarget = None,
     reason: Reason = "",
     author: Author = None,
+    output: Output = OutputFormat.TABLE,
     nats_url: NatsUrl = None,
 ) -> None:
     """Switch a check off, on all targets or on one; its alerts are withdrawn at once.
@@ -106,7 +107,7 @@ async def disable_check(
         change = await _change(here, "disabled", check, target)
         setting = Disabled(disabled=True, author=author or login_name(), reason=reason, at=dt.datetime.now(dt.UTC))
         await change.write(here, setting)
-    say(f"{check} is off {change.where}")
+    _report(change, setting, f"{check} is off {change.where}", output)
 
 
 @group.command("enable")
@@ -116,6 +117,7 @@ async def enable_check(
     target: OneTarget = None,
     reason: Reason = "",
     author: Author = None,
+    output: Output = OutputFormat.TABLE,
     nats_url: NatsUrl = None,
 ) -> None:
     """Switch a check on again; it runs at once. What you say here weighs more than what the inventory file says.
@@ -128,12 +130,11 @@ async def enable_check(
         before = change.configuration.settings.pop(("person", *change.names), None)
         is_off_without = disabled_by(change.configuration, check, target or "") is not None
         setting = Disabled(disabled=False, author=author or login_name(), reason=reason, at=dt.datetime.now(dt.UTC))
-        if is_off_without:
-            await change.write(here, setting)
-        elif before is not None and before.value is not None:
-            await change.write(here, None)
-    say(f"{check} is on {change.where}")
-    if target is None:
+        written = setting if is_off_without else None
+        if is_off_without or (before is not None and before.value is not None):
+            await change.write(here, written)
+    _report(change, written, f"{check} is on {change.where}", output)
+    if target is None and output is OutputFormat.TABLE:
         for name in targets_where_off(change.configuration, check):
             note(f"it is still off on {name}; see: watchword checks show {check}")
 
@@ -153,6 +154,7 @@ async def schedule_check(
     reset: Annotated[bool, typer.Option("--reset", help="Back to what the file or the check says.")] = False,
     reason: Reason = "",
     author: Author = None,
+    output: Output = OutputFormat.TABLE,
     nats_url: NatsUrl = None,
 ) -> None:
     """Run a check on another schedule, on all targets or on one.
@@ -165,12 +167,13 @@ async def schedule_check(
         parse_timing(when)
     async with session(nats_url) as here:
         change = await _change(here, "interval", check, target)
+        setting = None
         if when is not None:
             now = dt.datetime.now(dt.UTC)
-            await change.write(here, Interval(schedule=when, author=author or login_name(), reason=reason, at=now))
-        elif change.is_set:
-            await change.write(here, None)
-    say(f"{check} runs {when or 'on its usual schedule'} {change.where}")
+            setting = Interval(schedule=when, author=author or login_name(), reason=reason, at=now)
+        if setting is not None or change.is_set:
+            await change.write(here, setting)
+    _report(change, setting, f"{check} runs {when or 'on its usual schedule'} {change.where}", output)
 
 
 @dataclass(slots=True)
@@ -185,11 +188,17 @@ class _Change:
     where: str
 
     async def write(self, here: Session, setting: Setting | None) -> None:
-        value: BaseModel | None = setting
         try:
-            await put(here.jetstream, self.key, value, self.expected)
+            await put(here.jetstream, self.key, setting, self.expected)
         except PublishRefused:
             raise WrongUsage("somebody else changed this at the same moment; look at it and try again") from None
+
+
+def _report(change: _Change, setting: Setting | None, words: str, output: OutputFormat) -> None:
+    if output is OutputFormat.JSON:
+        print_json({"setting": list(change.names), "value": as_plain(setting)})
+    else:
+        say(words)
 
 
 async def _change(here: Session, kind: str, check: str, target: str | None) -> _Change:

@@ -88,18 +88,30 @@ async def show_letter(
 
 @group.command("replay")
 @asynchronous
-async def replay_letters(number: Sequences, nats_url: NatsUrl = None) -> None:
+async def replay_letters(number: Sequences, output: Output = OutputFormat.TABLE, nats_url: NatsUrl = None) -> None:
     """Publish dead letters again where they came from, and remove them here.
 
     Example: `watchword dead replay 17 18`
     """
+    replayed = []
     async with session(nats_url) as here:
         for letter in [await _letter(here, one) for one in number]:
             if not letter.subject:
                 raise WrongUsage(f"dead letter {letter.own_sequence} does not say where it came from")
             stored = await publish(here.jetstream, letter.subject, letter.data, headers=replayed_headers(letter))
             await here.jetstream.delete_msg(DEAD_LETTERS, letter.own_sequence)
-            say(f"{letter.own_sequence}: published on {letter.subject} ({stored.stream} {stored.seq})")
+            replayed.append(
+                {
+                    "number": letter.own_sequence,
+                    "subject": letter.subject,
+                    "stream": stored.stream,
+                    "sequence": stored.seq,
+                }
+            )
+            if output is OutputFormat.TABLE:
+                say(f"{letter.own_sequence}: published on {letter.subject} ({stored.stream} {stored.seq})")
+    if output is OutputFormat.JSON:
+        print_json(replayed)
 
 
 @group.command("drop")
@@ -108,6 +120,7 @@ async def drop_letters(
     number: Annotated[list[int] | None, typer.Argument(metavar="NUMBER…")] = None,
     every: Annotated[bool, typer.Option("--all", help="Drop all of them.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    output: Output = OutputFormat.TABLE,
     nats_url: NatsUrl = None,
 ) -> None:
     """Remove dead letters for good.
@@ -123,7 +136,10 @@ async def drop_letters(
         for letter in letters:
             with contextlib.suppress(NotFoundError):  # somebody else dropped it
                 await here.jetstream.delete_msg(DEAD_LETTERS, letter.own_sequence)
-    say(f"dropped {len(letters)}")
+    if output is OutputFormat.JSON:
+        print_json({"dropped": [letter.own_sequence for letter in letters]})
+    else:
+        say(f"dropped {len(letters)}")
 
 
 async def all_letters(here: Session) -> list[DeadLetter]:

@@ -13,7 +13,7 @@ from shared.declaring import declare
 from watchword.cli import up_shown
 from watchword.cli.exits import GOOD
 from watchword.cli.options import NatsUrl, Output
-from watchword.cli.output import OutputFormat, note, print_json_line, say
+from watchword.cli.output import OutputFormat, note, print_json, print_json_line, say
 from watchword.cli.session import asynchronous, session
 
 
@@ -29,6 +29,7 @@ class StageName(StrEnum):
 @asynchronous
 async def init(
     replicas: Annotated[int, typer.Option("--replicas", min=1, max=5, help="Copies of each stream in a cluster.")] = 1,
+    output: Output = OutputFormat.TABLE,
     nats_url: NatsUrl = None,
 ) -> None:
     """Make the streams and buckets on a NATS server, or bring them to what this version needs.
@@ -37,9 +38,14 @@ async def init(
 
     Example: `watchword init --nats-url nats://nats:4222 --replicas 3`
     """
+    changes: list[str] = []
     async with session(nats_url) as here:
-        await declare(here.client, here.jetstream, replicas=replicas, report=say)
-    say("the streams and buckets are as declared")
+        await declare(here.client, here.jetstream, replicas=replicas, report=changes.append)
+    if output is OutputFormat.JSON:
+        print_json({"changes": changes})
+        return
+    for change in (*changes, "the streams and buckets are as declared"):
+        say(change)
 
 
 def serve(
@@ -96,11 +102,14 @@ def up(
     raise typer.Exit(GOOD)
 
 
-def asyncapi() -> None:
-    """Print the AsyncAPI document of all events, for other programs and their generators.
+def asyncapi(output: Output = OutputFormat.TABLE) -> None:
+    """Print the AsyncAPI document of all events, as YAML or with `-o json`, for other programs and their generators.
 
     Example: `watchword asyncapi > asyncapi.yaml`
     """
-    from watchword.asyncapi import as_yaml  # noqa: PLC0415 (needs all of FastStream)
+    from watchword.asyncapi import as_yaml, document  # noqa: PLC0415 (needs all of FastStream)
 
-    typer.echo(as_yaml(), nl=False)
+    if output is OutputFormat.JSON:
+        print_json(document())
+    else:
+        typer.echo(as_yaml(), nl=False)

@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.checks import Check, Parameter, Query, QueryType
+from shared.checks import Parameter
 from shared.configuration import Alertmanagers, Disabled, Installation, Interval, MetricsSource, Muting
 from shared.targets import SecretReference, Tls
+from tests.unit.inventory.samples import a_check
 from watchword.inventory.problems import InventoryRefused
 from watchword.inventory.reading import Inventory, InventoryMissing, read_inventory
 
@@ -23,12 +24,6 @@ checks:
       def check_context(docs, context):
           return []
 """
-
-
-def a_check(name: str, **fields: object) -> Check:
-    query = Query(type=QueryType.POSTGRESQL_SHOW)
-    required = {"engine": "postgresql", "summary": name, "description": name, "queries": (query,), "script": "x"}
-    return Check.model_validate({"name": name, **required, **fields})
 
 
 BUILT_IN = (
