@@ -59,21 +59,14 @@ def call_from_bytes(body: bytes | bytearray) -> ScriptCall:
 
 def outcome_to_bytes(outcome: ScriptOutcome, *, is_last: bool = False) -> bytes:
     """Return an outcome as a frame; one that is too long becomes an error. After the last one its process ends."""
-    fields = {
-        "findings": [
-            [each.summary, each.description, each.severity, each.labels, each.read_more_url]
-            for each in outcome.findings
-        ],
-        "error": outcome.error,
-        "printed": [[each.line, each.function, each.text] for each in outcome.printed],
-        "branches": [[each.line, each.column, each.way, each.times] for each in outcome.branches],
-        "is_last": is_last,
-    }
-    body = json.dumps(fields, separators=(",", ":")).encode("ascii")
-    if len(body) <= MOST_REPLY_BYTES:
+    # Counted first, for to write too much down would take more time and memory than the script itself.
+    size = sum(map(_characters, outcome.findings))
+    body = _outcome_json(outcome, is_last=is_last) if size <= MOST_REPLY_BYTES else b""
+    size = max(size, len(body))
+    if size <= MOST_REPLY_BYTES:
         return framed(body)
-    error = f"the script returned {len(body) / 1024**2:.0f} MiB; at most {MOST_REPLY_BYTES / 1024**2:.0f} MiB are taken"
-    return outcome_to_bytes(ScriptOutcome(error=error), is_last=is_last)
+    error = f"the script returned {size / 1024**2:.0f} MiB; at most {MOST_REPLY_BYTES / 1024**2:.0f} MiB are taken"
+    return framed(_outcome_json(ScriptOutcome(error=error, printed=outcome.printed), is_last=is_last))
 
 
 def outcome_from_bytes(body: bytes | bytearray) -> tuple[ScriptOutcome, bool]:
@@ -95,6 +88,25 @@ def outcome_from_bytes(body: bytes | bytearray) -> tuple[ScriptOutcome, bool]:
         return outcome, bool(fields["is_last"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise FrameRefused(f"the process of the script sent no outcome: {error}") from error
+
+
+def _outcome_json(outcome: ScriptOutcome, *, is_last: bool) -> bytes:
+    fields = {
+        "findings": [
+            [each.summary, each.description, each.severity, each.labels, each.read_more_url]
+            for each in outcome.findings
+        ],
+        "error": outcome.error,
+        "printed": [[each.line, each.function, each.text] for each in outcome.printed],
+        "branches": [[each.line, each.column, each.way, each.times] for each in outcome.branches],
+        "is_last": is_last,
+    }
+    return json.dumps(fields, separators=(",", ":")).encode("ascii")
+
+
+def _characters(finding: ScriptFinding) -> int:
+    texts = (finding.summary, finding.description, finding.read_more_url, *finding.labels, *finding.labels.values())
+    return sum(map(len, texts))
 
 
 def _finding(summary: object, description: object, severity: object, labels: object, url: object) -> ScriptFinding:

@@ -25,6 +25,8 @@ _LONGEST_KEPT_SCRIPT = 64 * 1024
 _MOST_MEMORY_BETWEEN_CALLS = 128 * 1024**2
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
+_WORDS_FOR_MEMORY = ("memory", "capacity", "AlignedSize")
+"""What the engine's panics have in them when a value would be larger than it can be."""
 _FIRST_CALL = ScriptCall("def check_context(docs, context):\n  return [{}]", "[]", "{}")
 
 
@@ -84,7 +86,7 @@ def _answer(body: bytearray, scripts: _Scripts, limits: ScriptLimits) -> tuple[S
         # The engine's panics come as an exception that has no public name and is none of Exception.
         if type(error).__name__ != "PanicException":
             raise
-        is_memory = "memory" in str(error) or "capacity" in str(error)
+        is_memory = any(word in str(error) for word in _WORDS_FOR_MEMORY)
         return ScriptOutcome(error=limits.memory_text if is_memory else f"the script broke the engine: {error}"), False
 
 

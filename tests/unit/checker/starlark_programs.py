@@ -1455,4 +1455,715 @@ def r():
 """,
         "<function lambda>",
     ),
+    (
+        """\
+def r():
+    return [x for x in 1, 2]
+""",
+        None,
+    ),
+    (
+        """\
+def r():
+    x = 1, 2
+    return x
+""",
+        "(1, 2)",
+    ),
+    (
+        """\
+x = 1, 2
+def r(): return x
+""",
+        "(1, 2)",
+    ),
+    (
+        """\
+def r():
+    return 1, 2
+""",
+        "(1, 2)",
+    ),
+    (
+        """\
+def r():
+    a = [1, 2, 3]
+    a[0], a[1] = a[1], a[0]
+    return a
+""",
+        "[2, 1, 3]",
+    ),
+    (
+        """\
+def r():
+    (a, b), c = (1, 2), 3
+    return [a, b, c]
+""",
+        "[1, 2, 3]",
+    ),
+    (
+        """\
+def r():
+    for (i, (a, b)) in enumerate([(1, 2)]):
+        return [i, a, b]
+""",
+        "[0, 1, 2]",
+    ),
+    (
+        """\
+def r():
+    return [a + b for (a, b) in [(1, 2)]]
+""",
+        "[3]",
+    ),
+    (
+        """\
+def r():
+    return {"a": 1}.items()[0][1]
+""",
+        "1",
+    ),
+    (
+        """\
+def f(*args): return args
+def r(): return f(*[1], *[2])
+""",
+        None,
+    ),
+    (
+        """\
+def f(**kw): return kw
+def r(): return f(a=1, **{"b": 2}, c=3)
+""",
+        None,
+    ),
+    (
+        """\
+def f(a, b): return [a, b]
+def r(): return f(b=1, *[2])
+""",
+        "[2, 1]",
+    ),
+    (
+        """\
+def f(a, b=1, *c, d=5, **e): return [a,b,c,d,e]
+def r(): return f(1,2,3,d=4,z=5)
+""",
+        '[1, 2, (3,), 4, {"z": 5}]',
+    ),
+    (
+        """\
+def f(a, *, b=2): return [a,b]
+def r(): return f(1)
+""",
+        "[1, 2]",
+    ),
+    (
+        """\
+def r(): return (lambda *args, **kw: (args, kw))(1, a=2)
+""",
+        '((1,), {"a": 2})',
+    ),
+    (
+        """\
+def r(): return "a" if True else "b" if False else "c"
+""",
+        '"a"',
+    ),
+    (
+        """\
+def r():
+    if 1: return 1
+    elif 2: return 2
+    else: return 3
+""",
+        "1",
+    ),
+    (
+        """\
+def r():
+    x = [1,
+         2,  # comment
+
+         3]
+    return x
+""",
+        "[1, 2, 3]",
+    ),
+    (
+        """\
+def r():
+    return "tab\\there"
+""",
+        '"tab\\there"',
+    ),
+    (
+        'def r():\n    """multi\n    line"""\n    return 1\n',
+        "1",
+    ),
+    (
+        "def r():\n    s = 'a\\\nb'\n    return s\n",
+        '"ab"',
+    ),
+    (
+        """\
+def r():
+    return R'a'
+""",
+        None,
+    ),
+    (
+        """\
+def r():
+    return "\\x41" + '\\101' + "\\u00e9"
+""",
+        '"AAé"',
+    ),
+    (
+        """\
+def r():
+    pass; return 1
+""",
+        "1",
+    ),
+    (
+        """\
+def r(): pass; return 1
+""",
+        "1",
+    ),
+    (
+        """\
+def r():
+  return 1
+# comment at column 0
+
+x = 1
+""",
+        "1",
+    ),
+    (
+        """\
+def r():
+    return 1
+
+    # trailing comment
+""",
+        "1",
+    ),
+    (
+        """\
+def r():
+        if True:
+          return 1
+        return 2
+""",
+        "1",
+    ),
+    (
+        """\
+def r():
+    if True:
+        x = 1
+      # odd comment
+        y = 2
+    return x + y
+""",
+        "3",
+    ),
+    (
+        """\
+def r():
+    return not (1 in [2])
+""",
+        "True",
+    ),
+    (
+        """\
+def r():
+    return 1 in [1] == True
+""",
+        None,
+    ),
+    (
+        """\
+def r():
+    return (1 in [1]) == True
+""",
+        "True",
+    ),
+    (
+        """\
+def r():
+    return -1 < 2 and 3 > 2 or False
+""",
+        "True",
+    ),
+    (
+        """\
+def r():
+    return 5 & 3 | 4 ^ 1
+""",
+        "5",
+    ),
+    (
+        """\
+def r():
+    return 2 + 3 * 4 - 10 // 3 % 2
+""",
+        "13",
+    ),
+    (
+        """\
+def r():
+    return ~1 + -1 + +1
+""",
+        "-2",
+    ),
+    (
+        """\
+def r():
+    return not None and 1
+""",
+        "1",
+    ),
+    (
+        """\
+def r():
+    return [1, 2][-1], "abc"[-2], (1, 2, 3)[1:][0]
+""",
+        '(2, "b", 2)',
+    ),
+    (
+        """\
+def r():
+    return {}.get("x", {}).get("y", 0)
+""",
+        "0",
+    ),
+    (
+        """\
+def r():
+    d = {"b": 1, "a": 2}
+    return [k for k in d], sorted(d.keys()), d.values()
+""",
+        '(["b", "a"], ["a", "b"], [1, 2])',
+    ),
+    (
+        """\
+def r():
+    return sorted([("b", 1), ("a", 2)], key=lambda t: t[1], reverse=True)
+""",
+        '[("a", 2), ("b", 1)]',
+    ),
+    (
+        """\
+def r():
+    return sorted(["B", "a", "C"], key=lambda s: s.lower())
+""",
+        '["a", "B", "C"]',
+    ),
+    (
+        """\
+def r():
+    return min([3, 1], key=lambda x: -x), max(1, 2, key=lambda x: -x)
+""",
+        "(3, 1)",
+    ),
+    (
+        """\
+def r():
+    return zip([1, 2], ["a", "b"]), list(zip([1], [2], [3]))
+""",
+        '([(1, "a"), (2, "b")], [(1, 2, 3)])',
+    ),
+    (
+        """\
+def r():
+    return any([]), all([]), any([0, 1]), all([1, 0])
+""",
+        "(False, True, True, False)",
+    ),
+    (
+        """\
+def r():
+    return int("-5") + int("0x10", 16) + int("077", 8) + int(3.99)
+""",
+        "77",
+    ),
+    (
+        """\
+def r():
+    return float("1.5") + 1
+""",
+        "2.5",
+    ),
+    (
+        """\
+def r():
+    return str(1.10), str(100.0 / 3), 10 / 4, 10 // 4, 10 % 4
+""",
+        '("1.1", "33.333333333333336", 2.5, 2, 2)',
+    ),
+    (
+        """\
+def r():
+    return "%s/%s" % (10, 2.50), "%d%%" % (50.7,), "%s" % ((1, 2),)
+""",
+        '("10/2.5", "50%", "(1, 2)")',
+    ),
+    (
+        """\
+def r():
+    return "a,b,,c".split(","), " a  b ".split(), "a-b".partition("-")
+""",
+        '(["a", "b", "", "c"], ["a", "b"], ("a", "-", "b"))',
+    ),
+    (
+        """\
+def r():
+    return "x".join([]), "-".join(["a"]), "AbC".lower(), "abc".upper(), "hello".title(), "hELLO".capitalize()
+""",
+        '("", "a", "abc", "ABC", "Hello", "Hello")',
+    ),
+    (
+        """\
+def r():
+    return "abc".find("b"), "abc".index("c"), "abc".rfind("z"), "banana".count("an")
+""",
+        "(1, 2, -1, 2)",
+    ),
+    (
+        """\
+def r():
+    return "  x ".strip(), "xxaxx".strip("x"), "xxa".lstrip("x"), "axx".rstrip("x")
+""",
+        '("x", "a", "a", "a")',
+    ),
+    (
+        """\
+def r():
+    return "a1".isalnum(), "abc".isalpha(), "12".isdigit(), "ab".islower(), "AB".isupper(), " ".isspace()
+""",
+        "(True, True, True, True, True, True)",
+    ),
+    (
+        """\
+def r():
+    return "abc".startswith("a"), "abc".endswith(("b", "c")), "abc".replace("b", "x"), "aXbX".replace("X", "", 1)
+""",
+        '(True, True, "axc", "abX")',
+    ),
+    (
+        """\
+def r():
+    return "10.5.3" < "10.6", "10" < "9", "a" < "B"
+""",
+        "(True, True, False)",
+    ),
+    (
+        """\
+def r():
+    l = [1, 2, 3]
+    l.insert(1, 9); l.remove(3); l.extend([4]); l.append(5)
+    p = l.pop(0)
+    return l, p, l.index(9)
+""",
+        "([9, 2, 4, 5], 1, 0)",
+    ),
+    (
+        """\
+def r():
+    l = [1, 2, 3]
+    l.insert(-1, 9); l.insert(100, 10)
+    return l
+""",
+        "[1, 2, 9, 3, 10]",
+    ),
+    (
+        """\
+def r():
+    d = {}
+    d["a"] = 1
+    d.update({"b": 2})
+    x = d.pop("a")
+    y = d.setdefault("c", 3)
+    return d, x, y, d.get("zz"), "b" in d, len(d)
+""",
+        '({"b": 2, "c": 3}, 1, 3, None, True, 2)',
+    ),
+    (
+        """\
+def r():
+    return type(1), type(1.0), type("s"), type(None), type([]), type({}), type(()), type(True), type(r), type(range(1))
+""",
+        '("int", "float", "string", "NoneType", "list", "dict", "tuple", "bool", "function", "range")',
+    ),
+    (
+        """\
+def r():
+    return hasattr("s", "upper"), getattr("s", "upper")(), dir(1)
+""",
+        '(True, "S", [])',
+    ),
+    (
+        """\
+def r():
+    return bool([]), bool("0"), bool(0.0), bool(None), bool({"a": 1})
+""",
+        "(False, True, False, False, True)",
+    ),
+    (
+        """\
+def r():
+    return range(5)[2], len(range(0, 10, 3)), list(range(5, 0, -2)), 3 in range(5)
+""",
+        "(2, 4, [5, 3, 1], True)",
+    ),
+    (
+        """\
+def r():
+    return reversed([1, 2]), enumerate(["a"], 1), tuple({"a": 1}), list("ab".elems())
+""",
+        '([2, 1], [(1, "a")], ("a",), ["a", "b"])',
+    ),
+    (
+        """\
+def r():
+    return abs(-5), abs(-1.5), chr(97), ord("a"), hash("a")
+""",
+        '(5, 1.5, "a", 97, 97)',
+    ),
+    (
+        """\
+def r():
+    x = 5
+    def f():
+        return x + 1
+    return f()
+""",
+        "6",
+    ),
+    (
+        """\
+def r():
+    fs = [lambda x, n=n: x + n for n in range(3)]
+    return [f(10) for f in fs]
+""",
+        "[10, 11, 12]",
+    ),
+    (
+        """\
+def r():
+    return [[i * j for j in range(3)] for i in range(2)]
+""",
+        "[[0, 0, 0], [0, 1, 2]]",
+    ),
+    (
+        """\
+def r():
+    return [x for xs in [[1, 2], [3]] for x in xs if x != 2]
+""",
+        "[1, 3]",
+    ),
+    (
+        """\
+def r():
+    return {k: v for k, v in [("a", 1), ("b", 2)] if v > 1}
+""",
+        '{"b": 2}',
+    ),
+    (
+        """\
+def r():
+    return [1] < [1, 0], (1, 2) < (1, 3), [1, 2] == [1, 2], {} == {}, None == None, 1 != 1.0
+""",
+        "(True, True, True, True, True, False)",
+    ),
+    (
+        """\
+def r():
+    return "%s %s" % ("a", "b") + "c" * 2
+""",
+        '"a bcc"',
+    ),
+    (
+        """\
+def r():
+    return "a" + str(1) + str(None) + str([1, "x"]) + str({"a": (1,)})
+""",
+        '"a1None[1, \\"x\\"]{\\"a\\": (1,)}"',
+    ),
+    (
+        """\
+def r():
+    return "{} {} {x}".format(1, "b", x=None), "{0}{1}{0}".format("a", "b"), "{{}}".format()
+""",
+        '("1 b None", "aba", "{}")',
+    ),
+    (
+        """\
+def r():
+    return "%c%c" % (97, "b"), "%x %X %o" % (255, 255, 8), "%e %f %g" % (1.5, 1.5, 1.5)
+""",
+        '("ab", "ff FF 10", "1.500000e+00 1.500000 1.5")',
+    ),
+    (
+        """\
+def r():
+    return "%r %s" % ("a", "a"), "%(a)s %(b)d" % {"a": 1, "b": 2}
+""",
+        '("\\"a\\" a", "1 2")',
+    ),
+    (
+        """\
+def r():
+    return 1e3, 1.5e-3, .5, 5., 0x1F, 0o17, 0b11
+""",
+        "(1000.0, 0.0015, 0.5, 5.0, 31, 15, 3)",
+    ),
+    (
+        """\
+def r():
+    return 1 << 10, 1024 >> 3, 5 ^ 1, 5 & 1, 5 | 2, ~5
+""",
+        "(1024, 128, 4, 1, 7, -6)",
+    ),
+    (
+        """\
+def r():
+    return 9223372036854775807 + 1, -9223372036854775808 - 1, 2 * 9223372036854775807
+""",
+        "(9223372036854775808, -9223372036854775809, 18446744073709551614)",
+    ),
+    (
+        """\
+def r():
+    return 7 // -2, -7 // 2, 7 % -2, -7 % 2, 7.5 // 2, -7.5 % 2
+""",
+        "(-4, -4, -1, 1, 3.0, 0.5)",
+    ),
+    (
+        """\
+def r():
+    return 3 * "ab", [0] * 3, (1,) * 2, "ab" * 0
+""",
+        '("ababab", [0, 0, 0], (1, 1), "")',
+    ),
+    (
+        """\
+def r():
+    x = None
+    return x == None, x != None, not x
+""",
+        "(True, False, True)",
+    ),
+    (
+        """\
+def r():
+    return "a" in {"a": 1}, 1 in [1], "b" not in "abc", (1, 2) in [(1, 2)]
+""",
+        "(True, True, False, True)",
+    ),
+    (
+        """\
+def r():
+    return len("abc"), len([1]), len({"a": 1}), len((1, 2))
+""",
+        "(3, 1, 1, 2)",
+    ),
+    (
+        """\
+def r():
+    for i in range(3):
+        pass
+    return i
+""",
+        "2",
+    ),
+    (
+        """\
+def r():
+    x = 1
+    if x == 1:
+        y = 2
+    else:
+        y = 3
+    return y
+""",
+        "2",
+    ),
+    (
+        """\
+A = {"x": [1, 2]}
+def r():
+    return A["x"][0], A.get("y", "d")
+""",
+        '(1, "d")',
+    ),
+    (
+        """\
+def helper(a, b="x"):
+    return "%s-%s" % (a, b)
+def r():
+    return helper(1), helper(1, b=2), helper(b=3, a=4)
+""",
+        '("1-x", "1-2", "4-3")',
+    ),
+    (
+        """\
+def r():
+    return [x.strip() for x in "a, b ,c".split(",")]
+""",
+        '["a", "b", "c"]',
+    ),
+    (
+        """\
+def r():
+    l = []
+    for k, v in sorted({"b": 1, "a": 2}.items()):
+        l += ["%s=%d" % (k, v)]
+    return ", ".join(l)
+""",
+        '"a=2, b=1"',
+    ),
+    (
+        """\
+def r():
+    return dict([("a", 1)]), dict(a=1, b=2), dict({"a": 1}, b=3)
+""",
+        '({"a": 1}, {"a": 1, "b": 2}, {"a": 1, "b": 3})',
+    ),
+    (
+        """\
+def r():
+    return "é" == "\\u00e9", "é" + "x", "é" in "café"
+""",
+        '(True, "éx", True)',
+    ),
+    (
+        """\
+def r():
+    return "ÀÉ".lower(), "àé".upper(), " é ".strip()
+""",
+        '("àé", "ÀÉ", "é")',
+    ),
+    (
+        """\
+def r():
+    return max("a", "b"), min([2.5, 1]), sorted([2, 1.5])
+""",
+        '("b", 1, [1.5, 2])',
+    ),
+    (
+        'def r():\n    return "a\\\\b", \'c"d\', "e\'f", """g"h"""\n',
+        '("a\\\\b", "c\\"d", "e\'f", "g\\"h")',
+    ),
+    (
+        """\
+def r():
+    return "%s" % "\\n", repr("\\n"), str(["\\n"])
+""",
+        '("\\n", "\\"\\\\n\\"", "[\\"\\\\n\\"]")',
+    ),
 ]
