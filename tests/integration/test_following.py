@@ -1,0 +1,297 @@
+"""Does a follower show everything once and in order, and does it notice when the stream is another one?"""
+
+import asyncio
+import contextlib
+import shutil
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nats
+import pytest
+from nats.aio.client import Client
+from nats.js import JetStreamContext, api
+
+from shared import publishing
+from shared.errors import StreamMissing
+from shared.following import Follower, Stored
+from tests.conftest import StartNats
+from tests.integration.scheduling import until
+from watchword.embedded import EmbeddedServer
+
+STREAM = api.StreamConfig(name="S", subjects=["s.>"], max_msgs_per_subject=5, allow_direct=True)
+
+
+@dataclass
+class Reader:
+    """What a follower was told."""
+
+    seen: list[tuple[int, str]] = field(default_factory=list)
+    restarts: list[int] = field(default_factory=list)
+
+    def apply(self, stored: Stored) -> None:
+        self.seen.append((stored.sequence, stored.data.decode()))
+
+    def restarted(self) -> None:
+        self.restarts.append(len(self.seen))
+
+    @property
+    def since_restart(self) -> list[tuple[int, str]]:
+        return self.seen[self.restarts[-1] :]
+
+
+@contextlib.asynccontextmanager
+async def connected(server: EmbeddedServer) -> AsyncIterator[tuple[Client, JetStreamContext]]:
+    client = await nats.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=ignore)
+    try:
+        yield client, client.jetstream()
+    finally:
+        await client.close()
+
+
+async def ignore(_: Exception) -> None:
+    """What the client complains about while a server is away is no question of these tests."""
+
+
+@contextlib.asynccontextmanager
+async def following(
+    jetstream: JetStreamContext, *, last_per_subject: bool = False
+) -> AsyncIterator[tuple[Follower, Reader]]:
+    reader = Reader()
+    follower = Follower(jetstream, "S", reader.apply, last_per_subject=last_per_subject, restarted=reader.restarted)
+    await follower.start()
+    try:
+        yield follower, reader
+    finally:
+        await follower.stop()
+
+
+async def publish(jetstream: JetStreamContext, *texts: str, subject: str = "s.a") -> None:
+    for text in texts:
+        await publishing.publish(jetstream, subject, text.encode(), message_id=text)
+
+
+async def test_it_shows_what_was_stored_and_then_what_comes(start_nats: StartNats) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        await publish(jetstream, "one", "two")
+        async with following(jetstream) as (follower, reader):
+            assert reader.seen == [(1, "one"), (2, "two")]
+            assert follower.problem is None
+            await publish(jetstream, "three")
+            assert await follower.catch_up() == 3
+            assert reader.seen == [(1, "one"), (2, "two"), (3, "three")]
+
+
+async def test_a_snapshot_is_the_last_of_each_subject(start_nats: StartNats) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        await publish(jetstream, "a1", "a2", subject="s.a")
+        await publish(jetstream, "b1", subject="s.b")
+        await publish(jetstream, "a3", subject="s.a")
+        async with following(jetstream, last_per_subject=True) as (_, reader):
+            assert reader.seen == [(3, "b1"), (4, "a3")]
+
+
+@pytest.mark.parametrize("last_per_subject", [True, False])
+async def test_an_empty_stream_is_known_at_once(start_nats: StartNats, last_per_subject: bool) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        await publish(jetstream, "gone")
+        await jetstream.purge_stream("S")
+        async with following(jetstream, last_per_subject=last_per_subject) as (follower, reader):
+            assert reader.seen == []
+            assert follower.applied == 1
+            assert follower.problem is None
+
+
+async def test_catching_up_while_others_publish_misses_nothing_and_shows_nothing_twice(start_nats: StartNats) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(api.StreamConfig(name="S", subjects=["s.>"], max_msgs_per_subject=-1))
+
+        async def fill(name: str) -> None:
+            for number in range(1500):
+                await jetstream.publish(f"s.{name}", str(number).encode())
+
+        writers = [asyncio.create_task(fill(name)) for name in "abcd"]
+        async with following(jetstream) as (follower, reader):
+            while not all(writer.done() for writer in writers):
+                last = await follower.catch_up()
+                assert reader.seen[-1][0] >= last if reader.seen else last == 0
+            assert await follower.catch_up() == 6000
+        assert [sequence for sequence, _ in reader.seen] == list(range(1, 6001))
+        assert reader.restarts == []
+
+
+async def test_a_stream_that_never_was_is_said_so(start_nats: StartNats) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        follower = Follower(jetstream, "S", Reader().apply, last_per_subject=False)
+        with pytest.raises(StreamMissing, match="S does not exist; run: watchword init"):
+            await follower.start()
+
+
+async def test_a_deleted_stream_is_a_problem_and_the_view_stays(start_nats: StartNats) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        await publish(jetstream, "one")
+        async with following(jetstream) as (follower, reader):
+            await jetstream.delete_stream("S")
+            await until(lambda: "watchword init" in (follower.problem or ""), "readiness falls")
+            with pytest.raises(StreamMissing):
+                await follower.catch_up()
+            assert reader.restarts == []
+            assert reader.seen == [(1, "one")]
+
+
+@pytest.mark.parametrize("last_per_subject", [True, False])
+@pytest.mark.parametrize("before", [1, 8])
+async def test_a_stream_made_anew_is_read_from_its_beginning(
+    start_nats: StartNats, last_per_subject: bool, before: int
+) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        await publish(jetstream, *(f"old {number}" for number in range(before)))
+        async with following(jetstream, last_per_subject=last_per_subject) as (follower, reader):
+            await jetstream.delete_stream("S")
+            await jetstream.add_stream(STREAM)
+            await publish(jetstream, "new 1", "new 2")
+            await follower.catch_up()
+            newest = [(2, "new 2")]
+            assert reader.since_restart == (newest if last_per_subject else [(1, "new 1"), *newest])
+            assert len(reader.restarts) == 1
+            await publish(jetstream, "new 3")
+            await follower.catch_up()
+            assert reader.seen[-1] == (3, "new 3")
+
+
+async def test_a_stream_made_anew_is_noticed_without_anybody_asking(start_nats: StartNats) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        await publish(jetstream, "old")
+        async with following(jetstream) as (_, reader):
+            await jetstream.delete_stream("S")
+            await jetstream.add_stream(STREAM)
+            await publish(jetstream, "new")
+            await until(lambda: reader.seen[-1] == (1, "new"), "the new stream is read", seconds=5)
+
+
+async def test_a_restored_backup_is_read_again(start_nats: StartNats, tmp_path: Path) -> None:
+    server = start_nats()
+    store = server.process.plan.log_path.parent / "jetstream"
+    async with connected(server) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        await publish(jetstream, *(str(number) for number in range(4)))
+        server.process.stop()
+        shutil.copytree(store, tmp_path / "backup")
+        server.process.start()
+        await publish(jetstream, *(str(number) for number in range(4, 9)))
+        async with following(jetstream) as (follower, reader):
+            assert follower.applied == 9
+            server.process.stop()
+            shutil.rmtree(store)
+            shutil.copytree(tmp_path / "backup", store)
+            server.process.start()
+            await until(lambda: reader.restarts, "it notices that the stream was put back")
+            await publish(jetstream, "after the backup")
+            await until(lambda: reader.seen[-1] == (5, "after the backup"), "it goes on from the backup")
+            assert [text for _, text in reader.since_restart] == ["0", "1", "2", "3", "after the backup"]
+
+
+@pytest.mark.parametrize("how", ["restart", "kill"])
+async def test_after_a_restart_of_the_server_it_goes_on_where_it_was(start_nats: StartNats, how: str) -> None:
+    server = start_nats()
+    async with connected(server) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        await publish(jetstream, "one", "two")
+        async with following(jetstream) as (follower, reader):
+            if how == "kill":
+                server.process.kill()
+            else:
+                server.process.stop()
+            await until(lambda: follower.problem, "it says that it can't read")
+            server.process.start()
+            await publish(jetstream, "three")
+            await until(lambda: reader.seen[-1] == (3, "three"), "it goes on", seconds=10)
+            await until(lambda: follower.problem is None, "it is well again")
+            assert reader.seen == [(1, "one"), (2, "two"), (3, "three")]
+            assert reader.restarts == []
+
+
+async def test_messages_dropped_by_the_client_are_read_again(start_nats: StartNats) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(api.StreamConfig(name="S", subjects=["s.>"]))
+        async with following(jetstream) as (follower, reader):
+            receive, dropped = follower._receive, []
+
+            def lossy(message: object, generation: int, present: int) -> None:
+                if len(reader.seen) == 10 and not dropped:
+                    dropped.append(message)
+                else:
+                    receive(message, generation, present)  # type: ignore[arg-type]
+
+            follower._receive = lossy  # type: ignore[method-assign,assignment]
+            await publish(jetstream, *(str(number) for number in range(30)))
+            await follower.catch_up()
+            assert [sequence for sequence, _ in reader.seen] == list(range(1, 31))
+
+
+async def test_the_last_message_dropped_by_the_client_is_read_again(start_nats: StartNats) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        async with following(jetstream) as (follower, reader):
+            receive, dropped = follower._receive, []
+
+            def lossy(message: object, generation: int, present: int) -> None:
+                if dropped:
+                    receive(message, generation, present)  # type: ignore[arg-type]
+                else:
+                    dropped.append(message)
+
+            follower._receive = lossy  # type: ignore[method-assign,assignment]
+            await publish(jetstream, "only one")
+            await follower.catch_up()
+            assert reader.seen == [(1, "only one")]
+
+
+async def test_a_deleted_consumer_is_made_again(start_nats: StartNats) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        async with following(jetstream) as (_, reader):
+            for consumer in await jetstream.consumers_info("S"):
+                await jetstream.delete_consumer("S", consumer.name)
+            await publish(jetstream, "one")
+            await until(lambda: reader.seen == [(1, "one")], "it reads on", seconds=5)
+
+
+async def test_a_large_replay_loses_nothing(start_nats: StartNats) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(api.StreamConfig(name="S", subjects=["s.>"], max_msgs_per_subject=1))
+        for begin in range(0, 20_000, 500):
+            await asyncio.gather(*(jetstream.publish(f"s.{n}", b"x" * 400) for n in range(begin, begin + 500)))
+        async with following(jetstream, last_per_subject=True) as (_, reader):
+            assert len(reader.seen) == 20_000
+            assert max(Counter(sequence for sequence, _ in reader.seen).values()) == 1
+
+
+async def test_what_a_purge_took_is_not_waited_for(start_nats: StartNats) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        async with following(jetstream) as (follower, _):
+            await publish(jetstream, "one")
+            await follower.catch_up()
+            await follower.stop()
+            await publish(jetstream, "two", "three")
+            await jetstream.purge_stream("S")
+        async with following(jetstream) as (follower, reader):
+            assert await follower.catch_up(timeout_seconds=2) == 3
+            assert reader.seen == []
+
+
+async def test_many_stages_catch_up_at_once(start_nats: StartNats) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        async with following(jetstream) as (follower, reader):
+            await publish(jetstream, "one", "two", "three")
+            assert await asyncio.gather(*(follower.catch_up() for _ in range(20))) == [3] * 20
+            assert [sequence for sequence, _ in reader.seen] == [1, 2, 3]
