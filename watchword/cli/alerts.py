@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from services.silencer.reconcile import MARKER
 from shared.mutes import Matcher
 from watchword.cli.exits import CHECK_FAILED, COULD_NOT_LOOK, GOOD
 from watchword.cli.options import NatsUrl, Output
@@ -84,9 +85,8 @@ def _muted(one: SeenAlert) -> str:
 
 
 def without_marker(comment: str) -> str:
-    """Return a silence's comment without what a machine added to it in brackets at its end."""
-    text = clean(comment)
-    return text.rpartition("[")[0].strip() or text if text.endswith("]") and "[watchword" in text else text
+    """Return a silence's comment without the marker by which the silencer knows it."""
+    return clean(MARKER.sub(" ", comment))
 
 
 def as_json(one: SeenAlert) -> dict[str, object]:
