@@ -16,7 +16,7 @@ from watchword.cli.session import asynchronous, session
 from watchword.inventory.applying import write_plan
 from watchword.inventory.planning import Plan, entries, make_plan, require_targets
 from watchword.inventory.reading import DEFAULT_FILE, Inventory, read_inventory
-from watchword.inventory.showing import plan_as_json, plan_lines, summary
+from watchword.inventory.showing import outcome, plan_as_json, plan_lines, summary
 
 _STYLES = {"+": "green", "~": "yellow", "-": "red"}
 
@@ -57,7 +57,7 @@ async def apply(
         if output is OutputFormat.JSON:
             print_json({"applied": is_written, "steps": plan_as_json(plan)})
         elif is_written:
-            say(f"applied: {summary(plan).replace(' to ', ' ')}")
+            say(f"applied: {outcome(plan)}")
     broken = any(problem.severity == "error" for problem in inventory.check_problems)
     raise typer.Exit(WRONG_USAGE if broken else GOOD)
 

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from watchword.cli.applying import show_problems
 from watchword.cli.output import clean, note, say
-from watchword.inventory.showing import plan_lines, summary
+from watchword.inventory.showing import outcome, plan_lines
 from watchword.words import counted
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def show(place: "Place") -> None:
         show_problems(place.inventory)
         for line in plan_lines(place.plan):
             say(line)
-        say(f"{place.inventory.file}: {summary(place.plan)}")
+        say(f"{place.inventory.file}: {outcome(place.plan)}")
     say(Text("Watchword is up", style="bold green"))
     targets, checks = place.configuration.all_targets(), place.configuration.all_checks()
     embedded = " (embedded)" if place.is_alertmanager_ours else ""

@@ -36,11 +36,18 @@ _MARKS = {"add": "+", "change": "~", "remove": "-"}
 
 
 def summary(plan: Plan) -> str:
-    """Return the plan in one line."""
-    if not plan.steps:
-        return "nothing to change"
-    counts = ((plan.count("add"), "to add"), (plan.count("change"), "to change"), (plan.count("remove"), "to remove"))
-    return ", ".join(f"{number} {what}" for number, what in counts if number)
+    """Return in one line what a plan would do."""
+    return _counts(plan, "to add", "to change", "to remove") or "nothing to change"
+
+
+def outcome(plan: Plan) -> str:
+    """Return in one line what a plan has done."""
+    return _counts(plan, "added", "changed", "removed") or "nothing changed"
+
+
+def _counts(plan: Plan, *words: str) -> str:
+    counts = zip((plan.count("add"), plan.count("change"), plan.count("remove")), words, strict=True)
+    return ", ".join(f"{number} {word}" for number, word in counts if number)
 
 
 def plan_as_json(plan: Plan) -> list[dict[str, object]]:
