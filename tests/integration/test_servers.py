@@ -38,8 +38,12 @@ async def test_nats_server_has_jetstream_and_a_payload_of_one_mebibyte(nats_serv
         await client.close()
 
 
-def test_alertmanager_shows_no_alert(alertmanager: EmbeddedServer) -> None:
-    assert httpx.get(f"{alertmanager.url}/api/v2/alerts").json() == []
+def test_alertmanager_takes_an_alert_and_shows_it(alertmanager: EmbeddedServer) -> None:
+    alert = {"labels": {"alertname": "taken and shown"}}
+    httpx.post(f"{alertmanager.url}/api/v2/alerts", json=[alert]).raise_for_status()
+    only_it = {"filter": 'alertname="taken and shown"'}
+    shown = httpx.get(f"{alertmanager.url}/api/v2/alerts", params=only_it).json()
+    assert [each["labels"] for each in shown] == [alert["labels"]]
 
 
 def test_postgresql_is_version_18_without_tls(postgresql: DatabaseServer) -> None:
