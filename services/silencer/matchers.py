@@ -7,7 +7,7 @@ every Alertmanager, and those that would silence about everything. Nothing here 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from services.silencer.regular_expressions import fault_of, matches_about_everything, matches_empty
+from services.silencer.regular_expressions import fault_of, matches, matches_about_everything
 from shared.alert_labels import AlertLabels, alert_labels
 from shared.alertmanager_api import fingerprint
 from shared.events import CheckResult
@@ -122,7 +122,7 @@ def _is_narrow(matcher: Matcher) -> bool:
         return False
     if not matcher.is_regex:
         return matcher.value != ""
-    return not matches_empty(matcher.value) and not matches_about_everything(matcher.value)
+    return not matches(matcher.value, "") and not matches_about_everything(matcher.value)
 
 
 def _labels_of(finding: MutedFinding, target_labels: Mapping[str, str]) -> AlertLabels:

@@ -161,6 +161,8 @@ def _in_force(mute: Mute, marked: _Marked, alertmanager: str, now: dt.datetime, 
         made = SilenceMade(alertmanager=alertmanager, silence_id=ended.id, state="ended", by_person=True)
         return [Record(made, "a person ended it in Alertmanager")]
     was_made = recorded is not None and recorded.state == "active"
+    if ended is None and recorded is not None and any(one.id == recorded.silence_id for one in marked.expired):
+        return []  # it ran out there: that clock is ahead of ours
     if was_made and not renamed and mute.result_stored_at is not None and mute.result_stored_at > now - gossip:
         return []  # the member that was asked may not have heard of it yet
     reason = "a label of its finding is called otherwise now" if renamed else "lost" if was_made else "asked for"
