@@ -21,8 +21,8 @@ from services.checker.read_only import Statement
 
 PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
-LAST_ATTEMPT = re.compile(r".*(?:connection to server .*? failed: |connection (?:failed|is bad): )", re.DOTALL)
-"""What psycopg and libpq put before the reason; the reason is the one of the last attempt."""
+ATTEMPT = re.compile(r"connection to server .*? failed: |connection (?:failed|is bad): ")
+"""What psycopg and libpq put before the reason of each attempt: with TLS, without, at each address."""
 
 SERVER_SPOKE = re.compile(r"\S+:  ")
 """A server's message begins with its severity and two spaces, in whatever language it speaks."""
@@ -41,11 +41,21 @@ STRANGER_WORDS = re.compile(
 ADDRESS_WORDS = re.compile(r"failed to resolve host|could not translate host name")
 
 
+DENIED = re.compile(
+    r"permission denied for (table|view|materialized view|foreign table|relation|sequence|schema|function) (.+)$"
+)
+
+MONITORING = ("pg_ls_", "pg_stat_", "pg_current_", "pg_get_")
+"""Functions that pg_monitor is for."""
+
+ROLE_OF_THE_SERVER = re.compile(r"\bpg_(?:monitor|read_all_settings|read_all_stats|stat_scan_tables|read_all_data)\b")
+
+
 def login_failure(error: psycopg.Error | OSError | ValueError, login: Login) -> TargetError:
     """Return the error for a connection that could not be made."""
     if not isinstance(error, psycopg.Error):
         return Unreachable(f"{login.target.address} can't be reached: {said(error, login)}")
-    words = LAST_ATTEMPT.sub("", str(error), count=1)
+    words = _reason(str(error))
     reason = said(words, login)
     target = login.target
     who = f"user {target.user!r}" if target.user else "the checker's own user (the target has none)"
@@ -70,7 +80,17 @@ def login_failure(error: psycopg.Error | OSError | ValueError, login: Login) -> 
         return Unreachable(f"{target.address} answers, but: {reason}; set the target's database")
     if SERVER_SPOKE.match(words):
         return LoginRefused(f"{target.address} refuses the connection of {who}: {reason}")
-    return Unreachable(f"{target.address} can't be reached: {reason}")
+    return Unreachable(f"{target.address} can't be reached: {said(words.splitlines()[0], login)}")
+
+
+def _reason(words: str) -> str:
+    """Return why the connection failed: what the server said first, or what happened last.
+
+    With ``prefer``, a refused password over TLS is followed by an attempt without TLS, whose refusal says less.
+    """
+    attempts = [attempt.strip() for attempt in ATTEMPT.split(words) if attempt.strip()]
+    spoken = [attempt for attempt in attempts if SERVER_SPOKE.match(attempt)]
+    return (spoken or attempts[-1:] or [words])[0]
 
 
 def query_failure(
@@ -78,13 +98,14 @@ def query_failure(
 ) -> TargetError:
     """Return the error for a statement that failed."""
     code = error.sqlstate or ""
-    words = said(error.diag.message_primary or LAST_ATTEMPT.sub("", str(error), count=1), login)
+    words = said(error.diag.message_primary or str(error), login)
     if code == "57014":
         return QueryTimeout(f"cancelled after {timeout_seconds:g} s: {words}")
     if is_gone or code.startswith(("08", "57P")):
         return Unreachable(f"the connection to {login.target.address} broke: {words}")
     if code == "42501":
-        return PrivilegeMissing(f"{words}; {_remedy(words, statement, user)}")
+        detail = said(error.diag.message_detail or "", login)
+        return PrivilegeMissing(f"{words}; {_remedy(words, detail, statement, user)}")
     if code == "55P03":
         return QueryTimeout(f"another session holds a lock on what the query reads: {words}")
     if code == "25006":
@@ -92,19 +113,25 @@ def query_failure(
     return QueryFailed(f"{words} ({code})" if code else words)
 
 
-def _remedy(words: str, statement: Statement, user: str) -> str:
-    grantee = identifier(user)
-    found = re.match(r"permission denied for (\w+(?: \w+)?) (\S+)$", words)
-    kind, name = (found[1], found[2].strip('"')) if found else ("", "")
-    if kind in {"table", "view", "materialized view", "foreign table", "relation", "sequence"}:
-        return f"a superuser can allow it: GRANT SELECT ON {_table(name, statement)} TO {grantee}"
+def _remedy(words: str, detail: str, statement: Statement, user: str) -> str:
+    return f"a superuser can allow it: GRANT {_privilege(words, detail, statement)} TO {identifier(user)}"
+
+
+def _privilege(words: str, detail: str, statement: Statement) -> str:
+    """Return what to grant, from the server's words; where they are not English, from the query."""
+    found = DENIED.match(words)
+    kind, name = (found[1], found[2]) if found else ("", "")
     if kind == "schema":
-        return f"a superuser can allow it: GRANT USAGE ON SCHEMA {identifier(name)} TO {grantee}"
-    if kind == "function" and not name.startswith(("pg_ls_", "pg_stat_", "pg_current_", "pg_get_")):
-        return f"a superuser can allow it: GRANT EXECUTE ON FUNCTION {identifier(name)} TO {grantee}"
-    if len(statement.tables) == 1 and not found and "pg_" not in words:
-        return f"a superuser can allow it: GRANT SELECT ON {_table(statement.tables[0], statement)} TO {grantee}"
-    return f"a superuser can allow it: GRANT pg_monitor TO {grantee}"
+        return f"USAGE ON SCHEMA {identifier(name)}"
+    if kind == "function" and not name.startswith(MONITORING):
+        return f"EXECUTE ON FUNCTION {identifier(name)}"
+    if kind and kind != "function":
+        return f"SELECT ON {_table(name, statement)}"
+    if role := ROLE_OF_THE_SERVER.search(f"{words} {detail}"):
+        return role[0]
+    if not found and len(statement.tables) == 1:
+        return f"SELECT ON {_table(statement.tables[0], statement)}"
+    return "pg_monitor"
 
 
 def _table(name: str, statement: Statement) -> str:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, cast
@@ -70,12 +70,7 @@ class Link:
             return self._connection
         try:
             async with asyncio.timeout(seconds):
-                self._connection = await AsyncConnection.connect(
-                    **_parameters(self._login, self.database, seconds),
-                    autocommit=True,
-                    prepare_threshold=None,
-                    context=VALUES,
-                )
+                self._connection = await _connected(_parameters(self._login, self.database, seconds))
         except TimeoutError:
             failure: TargetError = Unreachable(
                 f"{self._login.target.address} did not answer within {seconds:g} s;"
@@ -84,7 +79,6 @@ class Link:
         except (psycopg.Error, OSError, ValueError) as error:
             failure = login_failure(error, self._login)
         else:
-            narrow(self._connection.fileno())
             return self._connection
         # Raised out here, so that no exception of the driver, which may know the password, hangs on this one.
         raise failure
@@ -176,6 +170,21 @@ class Link:
         await self.close()
 
 
+async def _connected(parameters: Mapping[str, Any]) -> AsyncConnection[Any]:
+    connection: AsyncConnection[Any] = await AsyncConnection.connect(
+        **parameters, autocommit=True, prepare_threshold=None, context=VALUES
+    )
+    try:
+        narrow(connection.fileno())
+        if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+            # Such a database holds any bytes, and refuses to send those that are not of the client's encoding.
+            await connection.execute("SET client_encoding = 'SQL_ASCII'")
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
 async def _collected(
     connection: AsyncConnection[Any], wanted: Statement, budget: Budget, seconds: float
 ) -> Sequence[Row]:
@@ -200,7 +209,7 @@ async def _collected(
 
 def _streamed(cursor: AsyncCursor[Row], wanted: Statement) -> AsyncGenerator[Row]:
     # psycopg declares an iterator; it is a generator, and has to be closed where it is left.
-    return cast("AsyncGenerator[Row]", cursor.stream(wanted.sql))
+    return cast("AsyncGenerator[Row]", cursor.stream(wanted.sql.encode()))
 
 
 def _begin(wanted: Statement, seconds: float) -> str:
