@@ -1,1 +1,1 @@
-"""Reading every generation of check files into the normalised check of ``shared.checks``, and linting them."""
+"""What check authors and ``apply`` do with check files once they are read: linting them, and the built-in ones."""

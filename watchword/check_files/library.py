@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 
 import watchword
+from shared.check_files.reading import Reading, read_checks
 from shared.checks import Check
 from shared.errors import WatchwordError
-from watchword.check_files.reading import Reading, read_checks
 
 _PACKAGE = Path(watchword.__file__).parent
 _INSTALLED = _PACKAGE / "builtin_checks"

@@ -10,10 +10,10 @@ from pathlib import Path
 import starlark
 
 from services.checker.script_dialect import find_problems
+from shared.check_files.problems import Fault, Place, Problem, Severity, did_you_mean, one_of, problem
+from shared.check_files.reading import Origin, Reading, read_checks
 from shared.checks import Check, Query, QueryType
 from shared.remediation import PLACEHOLDER
-from watchword.check_files.problems import Fault, Place, Problem, Severity, did_you_mean, one_of, problem
-from watchword.check_files.reading import Origin, Reading, read_checks
 
 _ENTRY = re.compile(r"^def\s+check_context\s*\((?P<parameters>[^)]*)\)", re.MULTILINE)
 _LINT_PLACE = re.compile(r"(?:, also used at| due to) script:[\d:-]+")

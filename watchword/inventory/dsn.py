@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
+from shared.check_files.problems import nearest_or_allowed
 from shared.checks import Engine
 from shared.errors import WatchwordError
 from shared.targets import ALLOWED_OPTIONS
-from watchword.check_files.problems import nearest_or_allowed
 
 ENGINE_OF_SCHEME: Mapping[str, Engine] = {
     "postgresql": "postgresql",

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shared.check_files.problems import Problem as CheckProblem
+from shared.check_files.reading import Reading, read_checks
+from shared.check_files.yaml_nodes import BrokenDocument, MapNode, Node, ScalarNode, documents
 from shared.checks import Check
 from shared.configuration import Setting
 from shared.errors import WatchwordError
 from shared.targets import Target
-from watchword.check_files.problems import Problem as CheckProblem
-from watchword.check_files.reading import Reading, read_checks
-from watchword.check_files.yaml_nodes import BrokenDocument, MapNode, Node, ScalarNode, documents
 from watchword.inventory.problems import InventoryRefused, Problem
 from watchword.inventory.settings import Names, read_settings
 from watchword.inventory.spots import Complaints, Spot

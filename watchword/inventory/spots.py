@@ -12,8 +12,8 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from watchword.check_files.problems import Place, did_you_mean, nearest_or_allowed
-from watchword.check_files.yaml_nodes import ListNode, MapNode, Node, ScalarNode
+from shared.check_files.problems import Place, did_you_mean, nearest_or_allowed
+from shared.check_files.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 from watchword.inventory.problems import Problem
 
 Model = TypeVar("Model", bound=BaseModel)

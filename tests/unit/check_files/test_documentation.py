@@ -5,19 +5,22 @@ from pathlib import Path
 
 import pytest
 
+import shared.check_files
 import watchword.check_files
+from shared.check_files.extensions import FLAVOURS
+from shared.check_files.generations import ADVISOR_FIELDS, CHECK_FIELDS
 from shared.checks import QueryType
-from watchword.check_files.extensions import FLAVOURS
-from watchword.check_files.generations import ADVISOR_FIELDS, CHECK_FIELDS
 from watchword.check_files.lint import lint_paths
 
+READER = Path(shared.check_files.__file__).parent
 PACKAGE = Path(watchword.check_files.__file__).parent
 PAGE = (PACKAGE.parent.parent / "docs" / "check-format.md").read_text()
 RULE = re.compile(r'(?:Fault\([^"]*?|_file_problem\(|_tell_absence\()"(?P<rule>[a-z][a-z-]*)"', re.DOTALL)
 
 
 def rules() -> set[str]:
-    return {rule for path in PACKAGE.glob("*.py") for rule in RULE.findall(path.read_text())}
+    files = [path for folder in (READER, PACKAGE) for path in folder.glob("*.py")]
+    return {rule for path in files for rule in RULE.findall(path.read_text())}
 
 
 @pytest.mark.parametrize("word", sorted({*CHECK_FIELDS, *ADVISOR_FIELDS, *QueryType, *FLAVOURS, *rules()}))

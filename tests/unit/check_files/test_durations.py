@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchword.check_files.durations import parse_go_duration
+from shared.check_files.durations import parse_go_duration
 
 
 @pytest.mark.parametrize(

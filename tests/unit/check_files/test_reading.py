@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.check_files.reading import MAX_FILE_BYTES, read_checks
 from shared.checks import Check, Parameter, Query, QueryType, Requirements
-from watchword.check_files.reading import MAX_FILE_BYTES, read_checks
 
 VERSION_1 = """\
 checks:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.check_files.queries import QUERY_RULES
+from shared.check_files.reading import read_checks
 from shared.checks import QueryType
-from watchword.check_files.queries import QUERY_RULES
-from watchword.check_files.reading import read_checks
 
 VERSION_1 = """\
 checks:

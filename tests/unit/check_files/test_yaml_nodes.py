@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from watchword.check_files.problems import Place
-from watchword.check_files.yaml_nodes import (
+from shared.check_files.problems import Place
+from shared.check_files.yaml_nodes import (
     MAX_ALIASES,
     MAX_DEPTH,
     MAX_NODES,

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from shared.check_files.durations import DURATION_HINT, parse_go_duration
+from shared.check_files.fields import fields_of, map_field, text_field
+from shared.check_files.problems import Fault, Place, nearest_or_allowed, one_of
+from shared.check_files.yaml_nodes import ListNode, MapNode, ScalarNode
 from shared.checks import ENGINES, Engine, Query, QueryType
-from watchword.check_files.durations import DURATION_HINT, parse_go_duration
-from watchword.check_files.fields import fields_of, map_field, text_field
-from watchword.check_files.problems import Fault, Place, nearest_or_allowed, one_of
-from watchword.check_files.yaml_nodes import ListNode, MapNode, ScalarNode
 
 GO_BOOLEANS = ("true", "false", "True", "False", "TRUE", "FALSE", "t", "f", "T", "F", "1", "0")
 """What Go's ``strconv.ParseBool`` takes."""

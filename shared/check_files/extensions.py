@@ -6,10 +6,10 @@ good; a file with them is refused by PMM itself, which knows no other fields tha
 import math
 import re
 
+from shared.check_files.fields import fields_of, map_field, text_field, texts_field
+from shared.check_files.problems import Fault, did_you_mean
+from shared.check_files.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 from shared.checks import Parameter, Requirements
-from watchword.check_files.fields import fields_of, map_field, text_field, texts_field
-from watchword.check_files.problems import Fault, did_you_mean
-from watchword.check_files.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 
 EXTENSION_FIELDS = ("remediation", "references", "since", "parameters", "requires")
 

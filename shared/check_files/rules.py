@@ -6,9 +6,9 @@ allowed. The rules for queries are in ``queries.py``, those for scripts beyond l
 import re
 from typing import Literal, get_args
 
+from shared.check_files.problems import Fault, Place, nearest_or_allowed, one_of
+from shared.check_files.yaml_nodes import ScalarNode
 from shared.checks import ENGINES, Engine
-from watchword.check_files.problems import Fault, Place, nearest_or_allowed, one_of
-from watchword.check_files.yaml_nodes import ScalarNode
 
 Interval = Literal["standard", "frequent", "rare"]
 INTERVALS: tuple[Interval, ...] = get_args(Interval)

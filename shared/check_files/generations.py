@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from shared.check_files import rules
+from shared.check_files.extensions import EXTENSION_FIELDS, parameters_of, references_of, requirements_of
+from shared.check_files.fields import fields_of, list_field, text_field
+from shared.check_files.problems import Fault, Place
+from shared.check_files.queries import version_1_query, version_2_queries
+from shared.check_files.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 from shared.checks import Check, Engine, Query
-from watchword.check_files import rules
-from watchword.check_files.extensions import EXTENSION_FIELDS, parameters_of, references_of, requirements_of
-from watchword.check_files.fields import fields_of, list_field, text_field
-from watchword.check_files.problems import Fault, Place
-from watchword.check_files.queries import version_1_query, version_2_queries
-from watchword.check_files.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 
 COMMON_FIELDS = ("version", "name", "summary", "description", "advisor", "category", "tiers", "interval", "script")
 VERSION_1_FIELDS = ("type", "query")

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shared.check_files.fields import fields_of
+from shared.check_files.generations import Advisor, Normalised, normalise, read_advisor
+from shared.check_files.problems import Fault, Place, Problem, problem
+from shared.check_files.yaml_nodes import BrokenDocument, ListNode, MapNode, Node, ScalarNode, documents
 from shared.checks import Check
-from watchword.check_files.fields import fields_of
-from watchword.check_files.generations import Advisor, Normalised, normalise, read_advisor
-from watchword.check_files.problems import Fault, Place, Problem, problem
-from watchword.check_files.yaml_nodes import BrokenDocument, ListNode, MapNode, Node, ScalarNode, documents
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
 MAX_SIGNATURE_BYTES = 8 * 1024

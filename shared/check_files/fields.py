@@ -5,8 +5,8 @@ as written, so ``true``, ``8.0`` and ``yes`` survive. What a field means is left
 
 from collections.abc import Collection, Iterator
 
-from watchword.check_files.problems import Fault, did_you_mean, one_of
-from watchword.check_files.yaml_nodes import ListNode, MapNode, Node, ScalarNode
+from shared.check_files.problems import Fault, did_you_mean, one_of
+from shared.check_files.yaml_nodes import ListNode, MapNode, Node, ScalarNode
 
 
 def fields_of(node: MapNode, known: Collection[str], what: str, faults: list[Fault]) -> dict[str, Node]:

@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias
 
 import yaml
 
-from watchword.check_files.problems import Place
+from shared.check_files.problems import Place
 
 MAX_DEPTH = 50
 MAX_NODES = 200_000
