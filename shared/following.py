@@ -111,21 +111,25 @@ class Follower:
 
     async def _look(self) -> int:
         """Read the stream's last sequence; start over when it is another stream than the one that was read."""
-        before = self.applied  # while the server answers, newer messages may be applied
-        information = await self._information()
-        last = information.state.last_seq
-        created = information.created
-        if self.created is not None and (created != self.created or last < before):
-            reason = "was made anew" if created != self.created else "was put back to an earlier state"
-            log.warning("stream is another one", stream=self._stream, reason=reason, applied=self.applied, last=last)
-            self.problem = f"{self._stream} {reason}; reading it again"
+        while True:
+            # Noted first: while the server answers, newer messages may be applied, or others may start over.
+            before, generation = self.applied, self._generation
+            information = await self._information()
+            last = information.state.last_seq
+            is_made_anew = self.created is not None and information.created != self.created
+            if not is_made_anew and last >= before:
+                return last
             async with self._lock:
-                self.applied = 0
-                self.created = created
-                if self._restarted:
-                    self._restarted()
-                await self._subscribe()
-        return last
+                if generation == self._generation:
+                    reason = "was made anew" if is_made_anew else "was put back to an earlier state"
+                    log.warning("stream is another one", stream=self._stream, reason=reason, applied=before, last=last)
+                    self.problem = f"{self._stream} {reason}; reading it again"
+                    self.applied = 0
+                    self.created = information.created
+                    if self._restarted:
+                        self._restarted()
+                    await self._subscribe()
+                    return last
 
     async def _information(self) -> api.StreamInfo:
         try:

@@ -30,7 +30,7 @@ from shared.targets import Target
 from watchword.embedded import EmbeddedServer
 
 
-async def until(look: Callable[[], Any], what: str, seconds: float = 20.0) -> None:
+async def until(look: Callable[[], Any], what: str, seconds: float = 30.0) -> None:
     """Look again and again until it is so."""
     try:
         async with asyncio.timeout(seconds):

@@ -173,7 +173,7 @@ async def test_a_stream_made_anew_is_noticed_without_anybody_asking(start_nats: 
             await jetstream.delete_stream("S")
             await jetstream.add_stream(STREAM)
             await publish(jetstream, "new")
-            await until(lambda: reader.seen[-1] == (1, "new"), "the new stream is read", seconds=5)
+            await until(lambda: reader.seen[-1] == (1, "new"), "the new stream is read")
 
 
 async def test_a_restored_backup_is_read_again(start_nats: StartNats, tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ async def test_after_a_restart_of_the_server_it_goes_on_where_it_was(start_nats:
             await until(lambda: follower.problem, "it says that it can't read")
             server.process.start()
             await publish(jetstream, "three")
-            await until(lambda: reader.seen[-1] == (3, "three"), "it goes on", seconds=10)
+            await until(lambda: reader.seen[-1] == (3, "three"), "it goes on")
             await until(lambda: follower.problem is None, "it is well again")
             assert reader.seen == [(1, "one"), (2, "two"), (3, "three")]
             assert reader.restarts == []
@@ -261,7 +261,7 @@ async def test_a_deleted_consumer_is_made_again(start_nats: StartNats) -> None:
             for consumer in await jetstream.consumers_info("S"):
                 await jetstream.delete_consumer("S", consumer.name)
             await publish(jetstream, "one")
-            await until(lambda: reader.seen == [(1, "one")], "it reads on", seconds=5)
+            await until(lambda: reader.seen == [(1, "one")], "it reads on")
 
 
 async def test_a_large_replay_loses_nothing(start_nats: StartNats) -> None:
@@ -295,3 +295,16 @@ async def test_many_stages_catch_up_at_once(start_nats: StartNats) -> None:
             await publish(jetstream, "one", "two", "three")
             assert await asyncio.gather(*(follower.catch_up() for _ in range(20))) == [3] * 20
             assert [sequence for sequence, _ in reader.seen] == [1, 2, 3]
+
+
+async def test_many_stages_that_notice_another_stream_at_once_start_over_once(start_nats: StartNats) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        await publish(jetstream, "old")
+        async with following(jetstream) as (follower, reader):
+            await jetstream.delete_stream("S")
+            await jetstream.add_stream(STREAM)
+            await publish(jetstream, "new 1", "new 2")
+            assert await asyncio.gather(*(follower.catch_up() for _ in range(20))) == [2] * 20
+            assert reader.since_restart == [(1, "new 1"), (2, "new 2")]
+            assert len(reader.restarts) == 1
