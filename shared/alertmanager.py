@@ -179,10 +179,11 @@ class AlertmanagerClient:
         ) as failed:
             message = f"{self.url} can't be reached: {_short(failed)}"
             raise AlertmanagerUnreachable(message) from None
-        except (httpx.HTTPError, TimeoutError) as failed:
-            message = (
-                f"{self.url} gave no whole answer to {method} {path} in {self._timeout_seconds:g} s: {_short(failed)}"
-            )
+        except (httpx.HTTPError, OSError) as failed:
+            # OSError: what a server says about our certificate in TLS 1.3 passes httpx as a bare ssl.SSLError.
+            is_late = isinstance(failed, (TimeoutError, httpx.TimeoutException))
+            why = f"not within {self._timeout_seconds:g} s" if is_late else _short(failed)
+            message = f"{self.url} gave no whole answer to {method} {path}: {why}"
             raise AlertmanagerSilent(message) from None
 
     async def _bounded(self, response: httpx.Response) -> bytes:
@@ -254,6 +255,7 @@ def _without_login(url: str) -> tuple[str, tuple[str, str] | None]:
     """Take a login out of a URL, and the slash off its end."""
     try:
         parts = urlsplit(url)
+        _ = parts.port  # read here, for it is only looked at when it is asked for
     except ValueError:  # it may have a login all the same, so nothing of it is shown
         return "(not a URL)", None
     login = None

@@ -88,12 +88,13 @@ def _content(what: str, relative: str, path: Path) -> bytes:
     except OSError as broken:
         message = f"{what}: the file {relative} can't be read ({_reason(broken)})"
         raise SecretMissing(message) from None
-    with os.fdopen(descriptor, "rb") as file:
-        is_ordinary = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        content = file.read(LARGEST_SECRET_BYTES + 1) if is_ordinary else b""
-    if not is_ordinary:
+    # Asked before Python makes a file of it: that fails for a folder in a way of its own.
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
         message = f"{what}: {relative} is not an ordinary file"
         raise SecretMissing(message)
+    with os.fdopen(descriptor, "rb") as file:
+        content = file.read(LARGEST_SECRET_BYTES + 1)
     if len(content) > LARGEST_SECRET_BYTES:
         message = f"{what}: the file {relative} has more than {LARGEST_SECRET_BYTES} bytes; is it the right one?"
         raise SecretMissing(message)
