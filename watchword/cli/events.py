@@ -15,13 +15,13 @@ from shared.dead_letters import REASON
 from shared.errors import NameRefused
 from shared.following import Stored
 from shared.streams import ALERT_EVENTS, CHECK_EVENTS, CHECK_REQUESTS, CHECK_RESULTS, DEAD_LETTERS, MUTES
-from watchword.cli.live import following
+from watchword.cli.live import following, overhearing
 from watchword.cli.options import NatsUrl, Output
 from watchword.cli.output import OutputFormat, clean, note, print_json_line, say
 from watchword.cli.session import asynchronous, session
 from watchword.words import counted
 
-FOLLOWED = (CHECK_REQUESTS, CHECK_EVENTS, CHECK_RESULTS, ALERT_EVENTS, MUTES, DEAD_LETTERS)
+FOLLOWED = (CHECK_EVENTS, CHECK_RESULTS, ALERT_EVENTS, MUTES, DEAD_LETTERS)
 _STYLES = {
     "failed": "red",
     "firing": "red",
@@ -48,12 +48,16 @@ async def events(
     Example: `watchword events 'alert.*' --target orders-db`
     """
     shown = 0
-    async with session(nats_url) as here, following(here.jetstream, FOLLOWED) as queue:
+    async with (
+        session(nats_url) as here,
+        following(here.jetstream, FOLLOWED) as queue,
+        overhearing(here.client, subjects.CHECK_REQUESTED, CHECK_REQUESTS, queue),
+    ):
         note("following; Ctrl-C ends")
         while count is None or shown < count:
             stream, stored = await queue.get()
             event = described(stream, stored)
-            if not _is_chosen(event, kind or [], target):
+            if not is_chosen(event, kind or [], target):
                 continue
             shown += 1
             if output is OutputFormat.JSON:
@@ -110,7 +114,8 @@ def _body(stored: Stored) -> object:
         return stored.data.decode(errors="replace")
 
 
-def _is_chosen(event: SeenEvent, kinds: list[str], target: str | None) -> bool:
+def is_chosen(event: SeenEvent, kinds: list[str], target: str | None) -> bool:
+    """Say whether an event is of one of these kinds, and of this target."""
     spoken = (event.kind, event.subject)
     if kinds and not any(fnmatchcase(text, pattern) for text in spoken for pattern in kinds):
         return False

@@ -7,6 +7,8 @@ import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from shared.following import Follower, Stored
@@ -32,6 +34,26 @@ async def following(jetstream: JetStreamContext, streams: Sequence[str]) -> "Asy
 
 def _into(queue: "asyncio.Queue[Arrived]", stream: str) -> Callable[[Stored], None]:
     return lambda stored: queue.put_nowait((stream, stored))
+
+
+@contextlib.asynccontextmanager
+async def overhearing(
+    client: Client, subject: str, stream: str, queue: "asyncio.Queue[Arrived]"
+) -> AsyncIterator[None]:
+    """Put what is published on a subject into a queue. A work queue can't be followed: what is read there is gone for
+    those it was meant for. So this listens on the way to it, and knows no sequences.
+    """
+
+    async def take(message: Msg) -> None:
+        now = dt.datetime.now(dt.UTC)
+        queue.put_nowait((stream, Stored(message.subject, 0, message.data, message.headers or {}, now)))
+
+    subscription = await client.subscribe(subject, cb=take)
+    try:
+        await client.flush()
+        yield
+    finally:
+        await subscription.unsubscribe()
 
 
 async def snapshot_of(jetstream: JetStreamContext, stream: str, take: Callable[[Stored], None]) -> dt.datetime | None:

@@ -66,8 +66,10 @@ def up(
     data_dir: Annotated[
         Path, typer.Option("--data-dir", metavar="DIR", help="Where everything is kept between two starts.")
     ] = Path("watchword-data"),
-    nats_port: Annotated[int, typer.Option("--nats-port", min=1, max=65535)] = 4222,
-    alertmanager_port: Annotated[int, typer.Option("--alertmanager-port", min=1, max=65535)] = 9093,
+    nats_port: Annotated[int, typer.Option("--nats-port", min=1, max=65535, help="For NATS, on 127.0.0.1.")] = 4222,
+    alertmanager_port: Annotated[
+        int, typer.Option("--alertmanager-port", min=1, max=65535, help="For Alertmanager, on 127.0.0.1.")
+    ] = 9093,
     alertmanager_url: Annotated[
         list[str] | None,
         typer.Option("--alertmanager-url", metavar="URL", help="Use this Alertmanager instead of starting one."),
