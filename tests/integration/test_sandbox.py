@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from services.checker import sandbox as sandbox_module
 from services.checker import sandbox_process
 from services.checker.sandbox import Sandbox, SandboxUnavailable, ScriptLimits
 from services.checker.script import ScriptJob
@@ -54,9 +55,15 @@ def is_zombie(pid: int) -> bool:
     return state(pid) == b"Z"
 
 
-def busy() -> int:
-    """Return how many sandbox processes execute something."""
-    return sum(state(pid) == b"R" for pid in processes())
+def processor_ticks(pid: int) -> int:
+    fields = read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    return int(fields[11]) + int(fields[12]) if fields else 0
+
+
+async def until_busy(count: int) -> None:
+    """Wait until so many sandbox processes are in the middle of a script, as their processor time tells."""
+    before = {pid: processor_ticks(pid) for pid in processes()}
+    await until(lambda: sum(processor_ticks(pid) > ticks + 5 for pid, ticks in before.items()) == count)
 
 
 def arguments(pid: int) -> list[bytes]:
@@ -67,8 +74,8 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in read(f"/proc/{pid}/task/{pid}/children").split()]
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE_SECONDS):
+async def until(condition: Callable[[], bool], seconds: float = DEADLINE_SECONDS) -> None:
+    async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what a process does sets no event here
             await asyncio.sleep(0.01)
 
@@ -132,7 +139,7 @@ async def test_many_jobs_share_the_workers_and_each_gets_its_own_outcome() -> No
 async def test_job_runs_while_another_still_does() -> None:
     async with Sandbox(workers=2) as sandbox:
         running = asyncio.create_task(sandbox.run(endless()))
-        await until(lambda: busy() == 1)
+        await until_busy(1)
         for number in range(5):
             assert (await sandbox.run(quick(number))).error is None
         assert not running.done()
@@ -155,7 +162,7 @@ async def test_cancelled_job_leaves_no_process_behind() -> None:
     async with Sandbox(workers=1) as sandbox:
         before = processes()
         running = asyncio.create_task(sandbox.run(endless()))
-        await until(lambda: busy() == 1)
+        await until_busy(1)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
@@ -180,7 +187,7 @@ async def test_jobs_cancelled_at_any_moment_leak_nothing() -> None:
 async def test_job_that_waits_for_a_worker_can_be_cancelled() -> None:
     async with Sandbox(workers=1) as sandbox:
         running, waiting = (asyncio.create_task(sandbox.run(endless())) for _ in range(2))
-        await until(lambda: busy() == 1)
+        await until_busy(1)
         waiting.cancel()
         running.cancel()
         await asyncio.gather(running, waiting, return_exceptions=True)
@@ -190,7 +197,7 @@ async def test_job_that_waits_for_a_worker_can_be_cancelled() -> None:
 async def test_process_killed_from_outside_in_the_middle_of_a_script_is_an_error() -> None:
     async with Sandbox(workers=1, spares=0) as sandbox:
         running = asyncio.create_task(sandbox.run(endless()))
-        await until(lambda: busy() == 1)
+        await until_busy(1)
         for pid in processes():
             os.kill(pid, signal.SIGKILL)
         assert (await running).error == "the process of the script was ended from outside by SIGKILL"
@@ -251,7 +258,8 @@ def has_nothing_of_the_checkers(pid: int) -> None:
 async def test_close_is_prompt_and_leaves_no_process() -> None:
     async with Sandbox(workers=3) as sandbox:
         running = [asyncio.create_task(sandbox.run(endless())) for _ in range(5)]
-        await until(lambda: busy() == 3 and len(processes()) == 4)
+        await until_busy(3)
+        assert len(processes()) == 4
         begun = time.monotonic()
         await sandbox.close()
         assert processes() == set()
@@ -291,7 +299,8 @@ async def test_processes_die_with_the_checker() -> None:
     finally:
         checker.kill()
         await checker.wait()
-    await until(lambda: all(state(pid) in (b"", b"Z") for pid in pids))
+    # Sooner than the limit on processor time would end the endless script.
+    await until(lambda: all(state(pid) in (b"", b"Z") for pid in pids), seconds=3)
 
 
 FRAUDS = {
@@ -339,6 +348,21 @@ async def test_process_that_does_not_start_is_an_error_with_what_it_said(monkeyp
         async with Sandbox(workers=2):
             pass
     assert processes() == set()
+
+
+async def test_process_that_never_becomes_ready_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Sandbox(workers=1, spares=0) as sandbox:
+        monkeypatch.setattr(sandbox_process, "_START", "'sandbox_worker'; import time; time.sleep(60)")
+        monkeypatch.setattr(sandbox_module, "_START_SECONDS", 0.5)
+        (pid,) = processes()
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: is_zombie(pid))
+        with capture_logs() as logs:
+            outcome = await sandbox.run(quick())
+            assert outcome.error == "no process for scripts became ready within 0.5 s"
+            await until(lambda: len(logs) >= 2)
+        assert "a process for scripts was not ready within 0.5 s" in {entry["reason"] for entry in logs}
+        assert len(processes()) <= 1
 
 
 async def test_program_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

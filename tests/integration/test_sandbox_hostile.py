@@ -132,7 +132,7 @@ async def survives(sandbox: Sandbox, script: str) -> str | None:
     begun = time.monotonic()
     after = await sandbox.run(ScriptJob("after", PATIENT, 2, []))
     assert (after.error, len(after.findings)) == (None, 1)
-    assert time.monotonic() - begun < 0.5
+    assert time.monotonic() - begun < 1.0
     assert resident_bytes() - before < 48 * 1024**2
     return outcome.error
 
@@ -144,7 +144,7 @@ async def test_hostile_script_is_one_outcome_and_the_next_runs_at_once(
     async with Sandbox(workers=1, limits=LIMITS) as sandbox:
         begun = time.monotonic()
         found = await survives(sandbox, script)
-        assert time.monotonic() - begun < LIMITS.seconds + 2.5
+        assert time.monotonic() - begun < LIMITS.seconds + 4.0
     expected = error if isinstance(error, tuple) else (error,)
     assert any(found is None if text is None else text in (found or "") for text in expected), found
 
