@@ -167,7 +167,7 @@ class _Broker(NatsBroker):
 def make_stage(name: str, settings: ProcessSettings) -> Stage:
     """Return a stage that is not connected yet; nothing happens before its application runs."""
     options = connecting.options(settings, f"watchword-{name}")
-    broker = _Broker(connecting.servers(settings), logger=None, **options)
+    broker = _Broker(connecting.servers(settings), logger=None, apply_types=False, **options)
     return Stage(name, settings, broker, Subscriptions(broker, name))
 
 
