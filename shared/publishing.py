@@ -5,6 +5,7 @@ was lost". Plain core publishing would lose messages in silence, so nothing of o
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Mapping
 
 import stamina
@@ -16,6 +17,8 @@ from nats.js.errors import APIError, NoStreamResponseError, NotFoundError, Servi
 from shared.errors import PublishRefused, PublishUnconfirmed
 
 RETRY_SECONDS = 30.0
+ANSWER_SECONDS = 5.0
+"""How long one try waits for its acknowledgement."""
 WRONG_LAST_SEQUENCE = 10071
 """JetStream's error code of a conditional write that lost."""
 
@@ -56,20 +59,30 @@ async def publish(
     if stream is not None:
         sent[api.Header.EXPECTED_STREAM] = stream
     tries = 0
+    give_up_at = time.monotonic() + retry_seconds
 
     async def send() -> api.PubAck:
         nonlocal tries
         tries += 1
-        return await jetstream.publish(subject, payload, headers=sent or None, timeout=5.0)
+        patience = min(ANSWER_SECONDS, max(0.1, give_up_at - time.monotonic()))
+        return await jetstream.publish(subject, payload, headers=sent or None, timeout=patience)
 
     try:
         with contextlib.suppress(*PASSING):
             return await send()  # nearly always the only try, so it is spared what retrying costs
         async for attempt in stamina.retry_context(
-            on=PASSING, attempts=None, timeout=retry_seconds, wait_initial=0.05, wait_max=2.0, wait_jitter=0.1
+            on=PASSING,
+            attempts=None,
+            timeout=max(0.1, give_up_at - time.monotonic()),
+            wait_initial=0.05,
+            wait_max=2.0,
+            wait_jitter=0.1,
         ):
             with attempt:
                 return await send()
+    except PASSING as passing:  # before APIError, of which one of them is a kind
+        message = f"{subject}: no acknowledgement within {retry_seconds:g} s ({type(passing).__name__})"
+        raise PublishUnconfirmed(message) from None
     except APIError as refused:
         if refused.err_code != WRONG_LAST_SEQUENCE:
             raise
@@ -79,9 +92,6 @@ async def publish(
                 return api.PubAck(stream=stream, seq=ours, duplicate=True)
         message = f"{subject}: its last message is another than {expected_last}"
         raise PublishRefused(message) from None
-    except PASSING as passing:
-        message = f"{subject}: no acknowledgement within {retry_seconds:g} s ({type(passing).__name__})"
-        raise PublishUnconfirmed(message) from None
     raise AssertionError("unreachable")  # pragma: no cover
 
 

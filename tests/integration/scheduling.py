@@ -6,11 +6,10 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
@@ -22,27 +21,12 @@ from services.scheduler.slot_bucket import encode
 from shared import subjects
 from shared.checks import Check
 from shared.configuration import Disabled, Interval
-from shared.declaring import declare
 from shared.events import RunRequested
 from shared.stage import Stage, started
 from shared.streams import CHECK_RUNS, CONFIGURATION, SLOTS, bucket_stream
 from shared.targets import Target
+from tests.integration.nats_clients import connected, until
 from watchword.embedded import EmbeddedServer
-
-
-async def until(look: Callable[[], Any], what: str, seconds: float = 30.0) -> None:
-    """Look again and again until it is so."""
-    try:
-        async with asyncio.timeout(seconds):
-            while True:
-                seen = look()
-                if isinstance(seen, Awaitable):
-                    seen = await seen
-                if seen:
-                    return
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        raise AssertionError(f"not within {seconds:g} s: {what}") from None
 
 
 @dataclass(frozen=True)
@@ -140,17 +124,12 @@ class Site:
 @contextlib.asynccontextmanager
 async def site(server: EmbeddedServer, *, is_declared: bool = True) -> AsyncIterator[Site]:
     """Connect to a server, make the streams, and listen to all that is asked for."""
-    client = await nats.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1)
-    here = Site(client, client.jetstream(), server.url)
+    async with connected(server, is_declared=is_declared) as (client, jetstream):
+        here = Site(client, jetstream, server.url)
 
-    async def hear(message: Msg) -> None:
-        event = RunRequested.model_validate_json(message.data)
-        here.asked.append(Asked(subjects.parse_run(message.subject), event, dict(message.headers or {})))
+        async def hear(message: Msg) -> None:
+            event = RunRequested.model_validate_json(message.data)
+            here.asked.append(Asked(subjects.parse_run(message.subject), event, dict(message.headers or {})))
 
-    try:
         await client.subscribe(subjects.CHECK_RUNS, cb=hear)
-        if is_declared:
-            await declare(client, here.jetstream)
         yield here
-    finally:
-        await client.close()

@@ -8,17 +8,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import nats
 import pytest
-from nats.aio.client import Client
 from nats.js import JetStreamContext, api
 
 from shared import publishing
 from shared.errors import StreamMissing
 from shared.following import Follower, Stored
 from tests.conftest import StartNats
-from tests.integration.scheduling import until
-from watchword.embedded import EmbeddedServer
+from tests.integration.nats_clients import connected, until
 
 STREAM = api.StreamConfig(name="S", subjects=["s.>"], max_msgs_per_subject=5, allow_direct=True)
 
@@ -39,19 +36,6 @@ class Reader:
     @property
     def since_restart(self) -> list[tuple[int, str]]:
         return self.seen[self.restarts[-1] :]
-
-
-@contextlib.asynccontextmanager
-async def connected(server: EmbeddedServer) -> AsyncIterator[tuple[Client, JetStreamContext]]:
-    client = await nats.connect(server.url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=ignore)
-    try:
-        yield client, client.jetstream()
-    finally:
-        await client.close()
-
-
-async def ignore(_: Exception) -> None:
-    """What the client complains about while a server is away is no question of these tests."""
 
 
 @contextlib.asynccontextmanager

@@ -20,7 +20,8 @@ from shared.errors import PublishRefused
 from shared.stage import FollowedConfiguration
 from shared.streams import CHECK_RESULTS, CHECK_RUNS, SLOTS, bucket_stream
 from tests.conftest import StartNats
-from tests.integration.scheduling import Site, site, until
+from tests.integration.nats_clients import until
+from tests.integration.scheduling import Site, site
 from tests.unit.shared.inventory import a_check, a_target
 
 DAY = dt.timedelta(days=1)

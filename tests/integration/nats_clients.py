@@ -1,0 +1,48 @@
+"""Connections to a NATS server that a test may kill, and waiting for what will be so."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import nats
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+
+from shared.declaring import declare
+from watchword.embedded import EmbeddedServer
+
+
+async def until(look: Callable[[], Any], what: str, seconds: float = 30.0) -> None:
+    """Look again and again until it is so."""
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                seen = look()
+                if isinstance(seen, Awaitable):
+                    seen = await seen
+                if seen:
+                    return
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"not within {seconds:g} s: {what}") from None
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    server: EmbeddedServer, *, is_declared: bool = False, **options: Any
+) -> AsyncIterator[tuple[Client, JetStreamContext]]:
+    """A connection that comes back when the server does; with our streams when asked."""
+    patient = {"max_reconnect_attempts": -1, "reconnect_time_wait": 0.1, "error_cb": _ignore}
+    client = await nats.connect(server.url, **{**patient, **options})
+    try:
+        if is_declared:
+            await declare(client, client.jetstream())
+        yield client, client.jetstream()
+    finally:
+        with contextlib.suppress(OSError):  # the server may be gone
+            await client.close()
+
+
+async def _ignore(_: Exception) -> None:
+    """What the client complains about while a server is away is no question of these tests."""
