@@ -38,7 +38,7 @@ async def find_meant(here: Session, words: Sequence[str]) -> list[Meant]:
     if all(one is not None and (one.fingerprint is None or len(one.fingerprint) == _WHOLE) for one in found):
         return [one for one in found if one is not None]
     seen = await see_alerts(await here.configuration(), here.settings, silenced=True, only_ours=False)
-    return [_completed(text, one, seen.alerts) for text, one in zip(words, found, strict=True)]
+    return [completed(text, one, seen.alerts) for text, one in zip(words, found, strict=True)]
 
 
 def read_meant(words: str) -> Meant | None:
@@ -55,7 +55,8 @@ def read_meant(words: str) -> Meant | None:
     return Meant(words, target=target, check=check)
 
 
-def _completed(words: str, meant: Meant | None, alerts: Iterable[SeenAlert]) -> Meant:
+def completed(words: str, meant: Meant | None, alerts: Iterable[SeenAlert]) -> Meant:
+    """Complete the beginning of a fingerprint. Raises ``WrongUsage`` when none or several begin so."""
     if meant is not None and meant.fingerprint is None:
         return meant
     matching = [

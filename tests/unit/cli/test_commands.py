@@ -1,5 +1,6 @@
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,12 +33,19 @@ def test_every_command_that_was_promised_is_there() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
-def test_every_command_explains_itself_with_an_example_that_can_be_parsed(name: str) -> None:
+def test_every_command_explains_itself_with_an_example_that_can_be_parsed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     command = ALL[name]
     line = next(line.strip() for line in command.help.splitlines() if line.strip().startswith("Example: `"))
     _, found, words = line.removeprefix("Example: `").rstrip("`").partition(name)
     assert found
-    with command.make_context(name, shlex.split(words.partition(">")[0])):
+    arguments = shlex.split(words.partition(">")[0])
+    for file in arguments:
+        if file.endswith((".yml", ".yaml")):
+            Path(file).touch()
+    with command.make_context(name, arguments):
         pass
     assert all(option.help for option in command.params if option.param_type_name == "option" and option.name != "help")
 

@@ -3,12 +3,15 @@ import datetime as dt
 import pytest
 
 from shared import subjects
+from shared.alertmanager_api import ShownAlert
 from shared.following import Stored
 from shared.mutes import Matcher, MuteResult, SilenceMade
 from shared.severity import Severity
 from watchword.cli.alerts import shown_matcher, without_marker
-from watchword.cli.meant import Meant, read_meant
+from watchword.cli.exits import WrongUsage
+from watchword.cli.meant import Meant, completed, read_meant
 from watchword.cli.mute_results import is_active, is_living, is_settled, read_result, state, time_left
+from watchword.cli.seen_alerts import SeenAlert
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 LATER = NOW + dt.timedelta(hours=3)
@@ -109,3 +112,20 @@ def test_a_matcher_is_written_as_prometheus_does(matcher: Matcher, expected: str
 )
 def test_a_comment_is_shown_without_what_a_machine_added(comment: str, expected: str) -> None:
     assert without_marker(comment) == expected
+
+
+def shown(*fingerprints: str) -> list[SeenAlert]:
+    return [
+        SeenAlert(ShownAlert(fingerprint=one, labels={}, starts_at=NOW, ends_at=LATER), ["main"])
+        for one in fingerprints
+    ]
+
+
+def test_the_beginning_of_one_fingerprint_is_completed() -> None:
+    one = completed("0a5a", read_meant("0a5a"), shown("0a5ad1ecd9402d6d", "1a5ad1ecd9402d6d"))
+    assert one.fingerprint == "0a5ad1ecd9402d6d"
+
+
+def test_the_beginning_of_two_fingerprints_is_refused_with_both() -> None:
+    with pytest.raises(WrongUsage, match="begins the fingerprints of 2 alerts: 0a5a000000000000, 0a5a111111111111"):
+        completed("0a5a", read_meant("0a5a"), shown("0a5a000000000000", "0a5a111111111111", "1a5ad1ecd9402d6d"))
