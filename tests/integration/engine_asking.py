@@ -166,9 +166,9 @@ async def close(writers: Sequence[asyncio.StreamWriter]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def wire(server: DatabaseServer) -> AsyncIterator[Wire]:
+async def wire(server: DatabaseServer, host: str = "127.0.0.1") -> AsyncIterator[Wire]:
     proxy = Wire(server.port)
-    listener = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    listener = await asyncio.start_server(proxy.serve, host, 0)
     proxy.port = listener.sockets[0].getsockname()[1]
     try:
         yield proxy

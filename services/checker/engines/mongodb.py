@@ -190,7 +190,7 @@ class _Asking:
         """Return the seconds that are left. Raises ``QueryTimeout`` when there are none."""
         left = self._deadline - time.monotonic()
         if left <= 0:
-            message = f"no answer after {self._timeout_seconds:g} s"
+            message = f"no answer after {round(self._timeout_seconds, 1):g} s"
             raise QueryTimeout(message)
         return left
 
@@ -201,7 +201,7 @@ class _Asking:
             async with asyncio.timeout(left + GRACE_SECONDS):
                 answer = await _asked(self._client, database, command, left)
         except TimeoutError:
-            failure: TargetError = QueryTimeout(f"no answer to {name} after {self._timeout_seconds:g} s")
+            failure: TargetError = QueryTimeout(f"no answer to {name} after {round(self._timeout_seconds, 1):g} s")
         except PyMongoError as error:
             failure = command_failure(error, name, self._login, self._timeout_seconds)
         except (BSONError, ValueError) as error:

@@ -71,8 +71,8 @@ def login_failure(error: BaseException, seen: Iterable[BaseException], login: Lo
 def silent(login: Login, seconds: float) -> Unreachable:
     """Return the error for a server that takes the connection and says nothing in time."""
     return Unreachable(
-        f"{login.target.address} did not answer within {seconds:g} s; is it MongoDB, does it speak TLS as the target's"
-        f" tls.mode says ({login.target.tls.mode}), and is a firewall between?"
+        f"{login.target.address} did not answer within {round(seconds, 1):g} s; is it MongoDB, does it speak TLS as"
+        f" the target's tls.mode says ({login.target.tls.mode}), and is a firewall between?"
     )
 
 
@@ -92,11 +92,11 @@ def command_failure(error: PyMongoError, command: str, login: Login, timeout_sec
         if error.code in LOGIN_FAILED:
             return LoginRefused(f"{login.target.address} refuses user {login.target.user!r}: {words}")
         if error.code in TIMED_OUT:
-            return QueryTimeout(f"cancelled after {timeout_seconds:g} s: {words}")
+            return QueryTimeout(f"cancelled after {round(timeout_seconds, 1):g} s: {words}")
         if error.code not in ENDED:
             return QueryFailed(f"{command}: {words}" + (f" ({error.code})" if error.code else ""))
     if error.timeout:
-        return QueryTimeout(f"no answer after {timeout_seconds:g} s: {words}")
+        return QueryTimeout(f"no answer after {round(timeout_seconds, 1):g} s: {words}")
     return Unreachable(f"the connection to {login.target.address} broke: {words}")
 
 

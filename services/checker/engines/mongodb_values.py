@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Mapping
 
-from bson import DBRef, ObjectId, Timestamp, decode
+from bson import Code, DBRef, ObjectId, Timestamp, decode
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.datetime_ms import DatetimeMS
 from bson.errors import BSONError
@@ -51,6 +51,9 @@ def _value(value: object, where: str, depth: int) -> Value:
         message = f"{where[:80]}… is nested deeper than {DEEPEST} levels"
         raise QueryFailed(message)
     match value:
+        case Code():
+            # A kind of str, but to PMM's bridge a type of its own.
+            raise _unknown(value, where)
         case None | bool() | float() | str():
             return value
         case int():
@@ -71,8 +74,11 @@ def _value(value: object, where: str, depth: int) -> Value:
         case list() | tuple():
             return [_value(inner, f"{where}[{position}]", depth + 1) for position, inner in enumerate(value)]
         case _:
-            message = f"{where} is a {type(value).__name__}, which scripts can't be given"
-            raise QueryFailed(message)
+            raise _unknown(value, where)
+
+
+def _unknown(value: object, where: str) -> QueryFailed:
+    return QueryFailed(f"{where[:80]} is a {type(value).__name__}, which scripts can't be given")
 
 
 def _binary(value: bytes, subtype: int) -> str:

@@ -80,7 +80,7 @@ class MysqlConnection:
                 answering = await self._in_thread(wire, functools.partial(self._greeted, wire, left), left)
             except TimeoutError:
                 failure = Unreachable(
-                    f"{self._login.target.address} did not answer within {seconds:g} s;"
+                    f"{self._login.target.address} did not answer within {round(seconds, 1):g} s;"
                     " is it MySQL, and is a firewall between?"
                 )
             except Exception as error:  # noqa: BLE001 (what speaks another protocol makes pymysql raise anything)
@@ -91,6 +91,7 @@ class MysqlConnection:
                 self._wire, self._answering = wire, answering
                 return wire, answering
             break
+        self._forget()
         assert failure is not None
         # Raised out here, so that no exception of the driver, which may know the password, hangs on this one.
         raise failure
@@ -122,7 +123,7 @@ class MysqlConnection:
             work = functools.partial(_in_transaction, wire, sql, budget, seconds)
             return await self._in_thread(wire, work, seconds + GRACE_SECONDS)
         except TimeoutError:
-            failure: TargetError = QueryTimeout(f"no answer after {seconds:g} s; the connection was cut")
+            failure: TargetError = QueryTimeout(f"no answer after {round(seconds, 1):g} s; the connection was cut")
         except TooManyBytes:
             failure = budget.too_many_bytes()
         except Exception as error:  # noqa: BLE001 (a server that breaks off or sends garbage makes pymysql raise anything)

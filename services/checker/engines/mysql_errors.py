@@ -98,7 +98,7 @@ def query_failure(
         return error
     code, words = code_of(error), words_of(error, login)
     if code in TIMED_OUT:
-        return QueryTimeout(f"cancelled after {timeout_seconds:g} s: {words}")
+        return QueryTimeout(f"cancelled after {round(timeout_seconds, 1):g} s: {words}")
     if code in NOT_PERMITTED:
         return PrivilegeMissing(f"{words}; {_remedy(code, words, statement, account)}")
     if code in READ_ONLY:

@@ -100,7 +100,7 @@ def query_failure(
     code = error.sqlstate or ""
     words = said(error.diag.message_primary or str(error), login)
     if code == "57014":
-        return QueryTimeout(f"cancelled after {timeout_seconds:g} s: {words}")
+        return QueryTimeout(f"cancelled after {round(timeout_seconds, 1):g} s: {words}")
     if is_gone or code.startswith(("08", "57P")):
         return Unreachable(f"the connection to {login.target.address} broke: {words}")
     if code == "42501":

@@ -73,7 +73,7 @@ class Link:
                 self._connection = await _connected(_parameters(self._login, self.database, seconds))
         except TimeoutError:
             failure: TargetError = Unreachable(
-                f"{self._login.target.address} did not answer within {seconds:g} s;"
+                f"{self._login.target.address} did not answer within {round(seconds, 1):g} s;"
                 " is it PostgreSQL, and is a firewall between?"
             )
         except (psycopg.Error, OSError, ValueError) as error:
@@ -150,7 +150,7 @@ class Link:
                 if task.done():
                     return task.result()
                 if time.monotonic() >= deadline:
-                    message = f"no answer after {seconds:g} s; the statement was cancelled"
+                    message = f"no answer after {round(seconds, 1):g} s; the statement was cancelled"
                     raise QueryTimeout(message)
                 if bytes_received(descriptor) - before > budget.wire_bytes:
                     patience_seconds = 0.0
