@@ -78,15 +78,13 @@ class Sandbox:
 
         To cancel it kills the script.
         """
-        try:
-            frame = call_to_bytes(call_of(job))
-        except ScriptFailed as failed:
-            return ScriptOutcome(error=str(failed))
         async with self._slots:
             try:
+                # Not before there is a slot: the documents of all jobs that wait would be in memory twice.
+                frame = call_to_bytes(call_of(job))
                 process = await self._take()
-            except SandboxUnavailable as unavailable:
-                return ScriptOutcome(error=str(unavailable))
+            except ScriptFailed as failed:
+                return ScriptOutcome(error=str(failed))
             begun = time.perf_counter()
             outcome = await self._call(process, frame, job.check_name)
         return replace(outcome, duration_ms=(time.perf_counter() - begun) * 1000)

@@ -1,6 +1,8 @@
 """What is a valid script. The engine (starlark-rust) parses it first; the same text is then read as Python, of which
 Starlark is nearly a part, to find what the engine would allow and go.starlark.net, which PMM runs, refuses: a global
-assigned twice, a name that only this engine has. Pure; what a valid script does is left to ``script.py``.
+assigned twice, a name that only this engine has. Pure; what a valid script does is left to ``script.py``. What stays
+different is listed in ``tests/unit/checker/starlark_expressions.py``: above all, a string is one of characters here and
+of bytes there, and there is no type ``bytes``.
 """
 
 import ast
