@@ -24,6 +24,8 @@ from shared.alertmanager import AlertmanagerClient
 from shared.alertmanager_errors import AlertmanagerError, AlertmanagerUnavailable
 
 LONGEST_PAUSE_SECONDS = 5.0
+READ_SECONDS = 30.0
+"""What reading all alerts may take; some 100,000 of them take half of it."""
 
 log = structlog.get_logger(__name__)
 
@@ -33,14 +35,18 @@ class Delivery:
 
     def __init__(
         self,
-        client: AlertmanagerClient,
+        poster: AlertmanagerClient,
+        reader: AlertmanagerClient,
         ledger: Ledger,
         current: Current,
         pace: Pace,
         clock: Clock,
         announce: Callable[[Sequence[Turn]], None],
     ) -> None:
-        self._client = client
+        self._clients = poster, reader
+        self._reader = reader
+        self.url = reader.url
+        """Where this Alertmanager is, without a login."""
         self._ledger = ledger
         self._current = current
         self._pace = pace
@@ -48,19 +54,14 @@ class Delivery:
         self._announce = announce
         self._outbox = Outbox(pace.resend_seconds)
         self._outbox.urge(state.alert.fingerprint for state in ledger.states.firing())
-        self._poster = Poster(client, self._outbox, ledger, current, clock, pace.lease_seconds)
-        self._cut_off = CutOff(client, ledger, clock, pace)
+        self._poster = Poster(poster, self._outbox, ledger, current, clock, pace.lease_seconds)
+        self._cut_off = CutOff(reader, ledger, clock, pace)
         self._news = asyncio.Event()
         self._compared = asyncio.Event()
         self._compare_at = 0.0
         self._started_at: dt.datetime | None = None
-        self._unreachable: str | None = f"{client.url} has not answered yet"
+        self._unreachable: str | None = f"{reader.url} has not answered yet"
         self._unsent: str | None = None
-
-    @property
-    def url(self) -> str:
-        """Return where this Alertmanager is, without a login."""
-        return self._client.url
 
     @property
     def problem(self) -> str | None:
@@ -76,13 +77,14 @@ class Delivery:
         """Deliver until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._watch(), name=f"watch {self._client.url}")
-                tasks.create_task(self._send(), name=f"send to {self._client.url}")
+                tasks.create_task(self._watch(), name=f"watch {self.url}")
+                tasks.create_task(self._send(), name=f"send to {self.url}")
         finally:
-            await self._client.close()
+            for client in self._clients:
+                await client.close()
             for metric in telemetry.OF_ALERTMANAGER:
                 with contextlib.suppress(KeyError):
-                    metric.remove(self._client.url)
+                    metric.remove(self.url)
 
     async def _send(self) -> None:
         # Results that don't say since when they fail begin when Alertmanager says so: it is asked first.
@@ -102,13 +104,13 @@ class Delivery:
                 await asyncio.sleep(1.0)
             except AlertmanagerError as failed:
                 if self._unsent is None:
-                    log.warning("alerts wait", alertmanager=self._client.url, alerts=len(batch), reason=str(failed))
+                    log.warning("alerts wait", alertmanager=self.url, alerts=len(batch), reason=str(failed))
                 self._unsent = str(failed)
                 await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, 0.2 * 2**failures))
                 failures = min(failures + 1, 10)
 
     async def _wait_for_work(self) -> None:
-        telemetry.QUEUE_LENGTH.labels(self._client.url).set(len(self._outbox))
+        telemetry.QUEUE_LENGTH.labels(self.url).set(len(self._outbox))
         self._news.clear()
         wait_seconds = self._outbox.wait_seconds(self._clock.elapsed())
         if wait_seconds == 0:
@@ -133,28 +135,28 @@ class Delivery:
             await asyncio.sleep(self._pace.look_seconds)
 
     async def _look(self) -> None:
-        status = await self._client.get_status()
+        status = await self._reader.get_status()
         has_restarted = self._started_at is not None and status.started_at != self._started_at
         if self._unreachable or has_restarted or self._clock.elapsed() >= self._compare_at:
             await self._compare(has_restarted=has_restarted)
         if self._unreachable:
-            log.info("Alertmanager answers", alertmanager=self._client.url, version=status.version)
+            log.info("Alertmanager answers", alertmanager=self.url, version=status.version)
         self._unreachable, self._started_at = None, status.started_at
 
     async def _compare(self, *, has_restarted: bool) -> None:
         await self._current.catch_up()
-        shown = ours(self._ledger.prefix, await self._client.get_alerts(OURS))
+        shown = ours(self._ledger.prefix, await self._reader.get_alerts(OURS))
         await self._current.catch_up()  # the ledger must not be older than what is shown
         if has_restarted:
             self._outbox.forgive()
         turns, missing, lingering = compare(self._ledger, shown, self._clock.now())
         missing = [key for key in missing if not self._outbox.is_refused(key, self._ledger.states[key].version)]
-        telemetry.COMPARISONS.labels(self._client.url).inc()
+        telemetry.COMPARISONS.labels(self.url).inc()
         if has_restarted or (self._compared.is_set() and (missing or lingering)):
-            telemetry.REFILLED.labels(self._client.url).inc(len(missing))
+            telemetry.REFILLED.labels(self.url).inc(len(missing))
             log.info(
                 "sending what Alertmanager lacks",
-                alertmanager=self._client.url,
+                alertmanager=self.url,
                 reason="it restarted" if has_restarted else "it shows something else than the ledger",
                 missing=len(missing),
                 lingering=len(lingering),

@@ -23,6 +23,8 @@ from shared.alertmanager_errors import AlertmanagerError, BatchRefused, PartlyRe
 MOST_ALERTS = 256
 LARGEST_BODY_BYTES = 512 * 1024
 """About; a proxy in front of Alertmanager often takes no more than 1 MiB."""
+OLDEST_BODY_SECONDS = 5.0
+"""A post that did not get through by then is given up; it is made anew."""
 BACK_IN_TIME = dt.timedelta(minutes=1)
 """A resolved alert ends in the past: an end just ahead of Alertmanager's clock would resolve nothing."""
 
