@@ -27,8 +27,8 @@ REPLAYED_FROM = "Watchword-Replayed-From"
 ORIGINAL = "Original-"
 
 _LONGEST_REASON = 2000
-_MOST_HEADER_BYTES = 200 * 1024
-"""With a body of 768 KiB this stays below NATS's 1 MiB."""
+_MOST_HEADER_BYTES = 48 * 1024
+"""Of the original headers; JetStream refuses a message with more than 64 KiB of headers, ours included."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,8 @@ class _Broker(NatsBroker):
 def make_stage(name: str, settings: ProcessSettings) -> Stage:
     """Return a stage that is not connected yet; nothing happens before its application runs."""
     options = connecting.options(settings, f"watchword-{name}")
-    broker = _Broker(connecting.servers(settings), logger=None, apply_types=False, **options)
+    # Without a time for grace of its own: what was begun had it already when the subscriptions were drained.
+    broker = _Broker(connecting.servers(settings), logger=None, apply_types=False, graceful_timeout=None, **options)
     return Stage(name, settings, broker, Subscriptions(broker, name))
 
 

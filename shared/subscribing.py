@@ -35,6 +35,12 @@ LOOK_SECONDS = 2.0
 SILENT_SECONDS = 10.0
 """A slot that neither fetched nor handled for this long is no longer consuming."""
 MOST_DELIVERIES = 5
+FIRST_RETRY_SECONDS = 0.5
+"""After a handler failed; twice as long each time."""
+LONGEST_RETRY_SECONDS = 30.0
+DRAIN_SECONDS = 10.0
+"""How long what was begun may go on when the stage stops; then it is handed back."""
+_MOST_REMEMBERED = 1000
 
 log = structlog.get_logger(__name__)
 Handle = Callable[[Stored, int], Awaitable[None]]
@@ -77,7 +83,8 @@ class _Gate:
         self.fetched_at = time.monotonic()
         if self.owner.is_draining:
             for message in messages:
-                await message.nak()
+                with contextlib.suppress(NatsError):
+                    await message.nak()
             return []
         return messages
 
@@ -96,6 +103,8 @@ class Subscriptions:
         self._consumers: dict[tuple[str, str], Consumer] = {}
         self._problems: dict[tuple[str, str], str] = {}
         self._busy = 0
+        self._failures: dict[tuple[str, int], str] = {}
+        """How the messages failed that are tried again, for the reason of their dead letter."""
         self._watch: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()
         self.is_draining = False
@@ -153,7 +162,7 @@ class Subscriptions:
             self._gates.append(gate)
         self._watch = asyncio.create_task(self._heal(), name=f"watch the consumers of {self._stage}")
 
-    async def drain(self, timeout_seconds: float = 10.0) -> None:
+    async def drain(self, timeout_seconds: float | None = None) -> None:
         """Take no more messages, let what was begun finish, hand back what was only fetched."""
         self.is_draining = True
         if self._watch:
@@ -161,7 +170,7 @@ class Subscriptions:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watch
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_seconds):
+            async with asyncio.timeout(DRAIN_SECONDS if timeout_seconds is None else timeout_seconds):
                 while self._busy or not all(gate.is_parked for gate in self._gates):
                     self._settled.clear()
                     await self._settled.wait()
@@ -228,19 +237,19 @@ class Subscriptions:
             async with _held(message, consumer.ack_wait_seconds / 3):
                 try:
                     if most_deliveries is not None and deliveries > most_deliveries:
-                        await self._bury(
-                            stored, consumer, f"given up at delivery {deliveries}: see the log of {self._stage}"
-                        )
+                        why = self._failures.pop((consumer.stream, stored.sequence), f"see the log of {self._stage}")
+                        await self._bury(stored, consumer, f"given up at delivery {deliveries}: {why}")
                         outcome = "dead_letter"
                     else:
                         await handle(stored, deliveries)
+                        self._failures.pop((consumer.stream, stored.sequence), None)
                         outcome = "done"
                 except MessageRefused as refused:
                     await self._bury(stored, consumer, str(refused))
                     outcome = "dead_letter"
             await message.ack()
         except HandBack as back:
-            await message.nak(back.delay_seconds)
+            await self._hand_back(message, back.delay_seconds)
             return "handed_back"
         except (PublishUnconfirmed, StreamMissing, NatsError, TimeoutError) as away:
             log.warning("handed back, NATS is away", subject=stored.subject, error=str(away) or type(away).__name__)
@@ -249,10 +258,13 @@ class Subscriptions:
         except asyncio.CancelledError:
             await self._hand_back(message, 0)
             raise
-        except Exception:
+        except Exception as bug:
             # A bug of ours. The message is tried again a few times, then it is a dead letter like any other.
             log.exception("failed to handle a message", subject=stored.subject, sequence=stored.sequence)
-            await self._hand_back(message, min(30.0, 0.5 * 2**deliveries))
+            if len(self._failures) >= _MOST_REMEMBERED:
+                self._failures.clear()
+            self._failures[consumer.stream, stored.sequence] = f"{type(bug).__name__}: {bug}"
+            await self._hand_back(message, min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(deliveries, 10)))
             return "failed"
         return outcome
 

@@ -1,0 +1,397 @@
+"""Is every message handled, handed back or a dead letter, and does a stage that lost its consumer say so and heal?"""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+from nats.js import JetStreamContext, api
+from prometheus_client import REGISTRY
+
+from shared import dead_letters
+from shared.dead_letters import DeadLetter
+from shared.declaring import declare
+from shared.errors import MessageRefused, PublishUnconfirmed
+from shared.following import Stored
+from shared.reading import last_message
+from shared.settings import ProcessSettings
+from shared.stage import Stage, make_application, make_stage, started
+from shared.streams import CHECK_REQUESTS, DEAD_LETTERS, Consumer
+from shared.subscribing import HandBack, Handle
+from tests.conftest import StartNats
+from tests.integration.nats_clients import connected, until
+from watchword.embedded import EmbeddedServer
+
+DOOR = Consumer(CHECK_REQUESTS, "testers", ("check.requested",), ack_wait_seconds=20)
+
+
+@dataclass
+class Handled:
+    """What a handler saw, and what it does with it."""
+
+    seen: list[tuple[bytes, int]] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
+    """Raised one after the other; then all is well."""
+    at: list[float] = field(default_factory=list)
+
+    async def __call__(self, stored: Stored, deliveries: int) -> None:
+        self.seen.append((stored.data, deliveries))
+        self.at.append(time.monotonic())
+        if self.errors:
+            raise self.errors.pop(0)
+
+
+@contextlib.asynccontextmanager
+async def nothing(_: Stage) -> AsyncIterator[None]:
+    yield
+
+
+@contextlib.asynccontextmanager
+async def consuming(
+    server: EmbeddedServer,
+    handle: Handle,
+    *,
+    slots: int = 1,
+    consumer: Consumer = DOOR,
+    most_deliveries: int | None = 5,
+) -> AsyncIterator[Stage]:
+    """A stage that does nothing but consume."""
+    stage = make_stage("tester", ProcessSettings(nats_url=server.url))
+    stage.is_health_served_elsewhere = True
+    stage.subscriptions.add(consumer, handle, kind="test", slots=slots, most_deliveries=most_deliveries)
+    async with started(make_application(stage, nothing)):
+        yield stage
+
+
+async def letters(jetstream: JetStreamContext) -> list[DeadLetter]:
+    found = []
+    for sequence in range(1, (await jetstream.stream_info(DEAD_LETTERS)).state.last_seq + 1):
+        raw = await jetstream.get_msg(DEAD_LETTERS, sequence, direct=True)
+        assert raw.time is not None
+        stored = Stored(raw.subject or "", sequence, raw.data or b"", raw.headers or {}, raw.time)
+        found.append(dead_letters.read(stored))
+    return found
+
+
+async def is_done(jetstream: JetStreamContext, consumer: Consumer = DOOR) -> bool:
+    """Nothing waits and nothing is held."""
+    information = await jetstream.consumer_info(consumer.stream, consumer.name)
+    return not information.num_pending and not information.num_ack_pending
+
+
+async def test_what_is_handled_is_acknowledged_and_gone(start_nats: StartNats) -> None:
+    server, handled = start_nats(), Handled()
+    async with connected(server, is_declared=True) as (_, jetstream), consuming(server, handled) as stage:
+        await jetstream.publish("check.requested", b"one")
+        await until(lambda: is_done(jetstream), "acknowledged")
+        assert handled.seen == [(b"one", 1)]
+        assert (await jetstream.stream_info(CHECK_REQUESTS)).state.messages == 0
+        assert stage.problems() == []
+
+
+async def test_what_was_stored_before_it_began_is_handled(start_nats: StartNats) -> None:
+    server, handled = start_nats(), Handled()
+    async with connected(server, is_declared=True) as (_, jetstream):
+        await jetstream.publish("check.requested", b"early")
+        async with consuming(server, handled):
+            await until(lambda: handled.seen, "handled")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"\xff\x00", id="bytes"),
+        pytest.param(b"not JSON", id="text"),
+        pytest.param(b"x" * 760_000, id="large"),
+    ],
+)
+async def test_what_is_refused_becomes_a_dead_letter_with_its_bytes_headers_and_reason(
+    start_nats: StartNats, data: bytes
+) -> None:
+    server, handled = start_nats(), Handled(errors=[MessageRefused("targets: not\na list")])
+    async with connected(server, is_declared=True) as (_, jetstream), consuming(server, handled):
+        await jetstream.publish("check.requested", data, headers={"X-Of": "a client", "Content-Type": "text/plain"})
+        await until(lambda: is_done(jetstream), "acknowledged")
+        assert [seen for seen, _ in handled.seen] == [data]
+        (letter,) = await letters(jetstream)
+        assert (letter.stage, letter.reason, letter.subject) == ("tester", "targets: not a list", "check.requested")
+        assert (letter.stream, letter.sequence, letter.data) == (CHECK_REQUESTS, 1, data)
+        assert letter.headers == {"X-Of": "a client", "Content-Type": "text/plain"}
+        assert letter.stored_at is not None
+
+
+async def test_a_handed_back_message_comes_again_after_its_delay_and_is_no_failure(start_nats: StartNats) -> None:
+    server, handled = start_nats(), Handled(errors=[HandBack(0.5, "busy")] * 8)
+    async with connected(server, is_declared=True) as (_, jetstream), consuming(server, handled, most_deliveries=None):
+        await jetstream.publish("check.requested", b"one")
+        await until(lambda: is_done(jetstream), "handled in the end")
+        assert [deliveries for _, deliveries in handled.seen] == list(range(1, 10))
+        waits = [after - before for before, after in zip(handled.at, handled.at[1:], strict=False)]
+        assert min(waits) >= 0.45
+        assert await letters(jetstream) == []
+
+
+async def test_handing_back_holds_no_slot(start_nats: StartNats) -> None:
+    server, seen = start_nats(), []
+
+    async def handle(stored: Stored, _: int) -> None:
+        seen.append(stored.data)
+        if stored.data == b"busy":
+            raise HandBack(30, "busy")
+
+    async with connected(server, is_declared=True) as (_, jetstream), consuming(server, handle):
+        await jetstream.publish("check.requested", b"busy")
+        await jetstream.publish("check.requested", b"free")
+        await until(lambda: seen == [b"busy", b"free"], "the next one is handled")
+
+
+async def test_a_failing_handler_is_tried_again_ever_later_and_then_gives_up(
+    start_nats: StartNats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.subscribing.FIRST_RETRY_SECONDS", 0.02)
+    server, handled = start_nats(), Handled(errors=[RuntimeError("a bug")] * 9)
+    async with connected(server, is_declared=True) as (_, jetstream), consuming(server, handled):
+        await jetstream.publish("check.requested", b"poison")
+        await jetstream.publish("check.requested", b"fine")
+        await until(lambda: is_done(jetstream), "given up")
+        counted = Counter(data for data, _ in handled.seen)
+        assert counted[b"poison"] == 5
+        (letter,) = await letters(jetstream)
+        assert letter.data in {b"poison", b"fine"}
+        assert "given up at delivery 6" in letter.reason
+        assert "a bug" in letter.reason
+
+
+async def test_a_failure_of_nats_hands_back(start_nats: StartNats) -> None:
+    server, handled = start_nats(), Handled(errors=[PublishUnconfirmed("no leader"), TimeoutError()])
+    async with connected(server, is_declared=True) as (_, jetstream), consuming(server, handled):
+        await jetstream.publish("check.requested", b"one")
+        await until(lambda: is_done(jetstream), "handled in the end")
+        assert len(handled.seen) == 3
+        assert await letters(jetstream) == []
+
+
+async def test_a_long_run_keeps_its_message(start_nats: StartNats) -> None:
+    server, seen = start_nats(), []
+    short = Consumer(CHECK_REQUESTS, "testers", ("check.requested",), ack_wait_seconds=1)
+
+    async def handle(stored: Stored, deliveries: int) -> None:
+        seen.append(deliveries)
+        await asyncio.sleep(3)
+
+    async with connected(server, is_declared=True) as (_, jetstream):
+        async with consuming(server, handle, slots=2, consumer=short):
+            await jetstream.publish("check.requested", b"one")
+            await until(lambda: seen, "begun")
+            await until(lambda: is_done(jetstream, short), "done")
+        assert seen == [1]
+
+
+async def test_it_takes_no_more_than_it_has_slots_for(start_nats: StartNats) -> None:
+    server, running, most = start_nats(), 0, 0
+    go_on = asyncio.Event()
+
+    async def handle(_: Stored, __: int) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await go_on.wait()
+        running -= 1
+
+    async with connected(server, is_declared=True) as (_, jetstream), consuming(server, handle, slots=3):
+        for number in range(10):
+            await jetstream.publish("check.requested", str(number).encode())
+        await until(lambda: running == 3, "all slots are taken")
+        information = await jetstream.consumer_info(CHECK_REQUESTS, "testers")
+        assert information.num_ack_pending == 3
+        assert information.num_pending == 7
+        go_on.set()
+        await until(lambda: is_done(jetstream), "all handled")
+        assert most == 3
+
+
+async def test_a_deleted_consumer_is_noticed_and_made_again(start_nats: StartNats) -> None:
+    server, handled = start_nats(), Handled()
+    async with connected(server, is_declared=True) as (_, jetstream), consuming(server, handled, slots=2) as stage:
+        await jetstream.publish("check.requested", b"before")
+        await until(lambda: handled.seen, "it consumes")
+        await jetstream.delete_consumer(CHECK_REQUESTS, "testers")
+        await until(stage.problems, "it says so")
+        await until(lambda: not stage.problems(), "it healed itself")
+        await jetstream.publish("check.requested", b"after")
+        await until(lambda: len(handled.seen) == 2, "it consumes again")
+
+
+async def test_a_deleted_stream_is_told_with_the_line_that_fixes_it_and_heals(start_nats: StartNats) -> None:
+    server, handled = start_nats(), Handled()
+    async with connected(server, is_declared=True) as (client, jetstream), consuming(server, handled) as stage:
+        await jetstream.delete_stream(CHECK_REQUESTS)
+        await until(
+            lambda: any("CHECK_REQUESTS does not exist; run: watchword init" in line for line in stage.problems()),
+            "it says what to do",
+        )
+        await declare(client, jetstream)
+        await until(lambda: not stage.problems(), "it healed itself")
+        await jetstream.publish("check.requested", b"after")
+        await until(lambda: handled.seen, "it consumes again")
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+async def test_after_a_restart_of_the_server_it_consumes_again(start_nats: StartNats, how: str) -> None:
+    server, handled = start_nats(), Handled()
+    async with connected(server, is_declared=True) as (_, jetstream), consuming(server, handled, slots=3) as stage:
+        await jetstream.publish("check.requested", b"before")
+        await until(lambda: is_done(jetstream), "it consumes")
+        server.process.kill() if how == "kill" else server.process.stop()
+        await until(stage.problems, "it says so")
+        server.process.start()
+        await until(lambda: not stage.problems(), "it is ready again")
+
+        async def publish() -> bool:
+            with contextlib.suppress(Exception):
+                await jetstream.publish("check.requested", b"after", headers={api.Header.MSG_ID: "after"})
+                return True
+            return False
+
+        await until(publish, "the test is connected again")
+        await until(lambda: (b"after", 1) in handled.seen, "it consumes again")
+
+
+async def test_stopping_an_idle_stage_takes_about_a_second_and_swallows_nothing(start_nats: StartNats) -> None:
+    server, handled = start_nats(), Handled()
+    async with connected(server, is_declared=True) as (_, jetstream):
+        async with consuming(server, handled, slots=4) as stage:
+            await until(lambda: not stage.problems(), "ready")
+            began = time.monotonic()
+        assert time.monotonic() - began < 3
+        await jetstream.publish("check.requested", b"late")
+        again = Handled()
+        async with consuming(server, again):
+            await until(lambda: again.seen, "handled by the next one")
+        assert (again.seen, handled.seen) == ([(b"late", 1)], [])
+
+
+async def test_what_comes_while_it_stops_waits_for_no_timeout(start_nats: StartNats) -> None:
+    server, handled = start_nats(), Handled()
+    async with connected(server, is_declared=True) as (_, jetstream):
+
+        async def publish(number: int) -> None:
+            await jetstream.publish("check.requested", str(number).encode())
+
+        async with consuming(server, handled, slots=4):
+            await until(lambda: True, "it runs")
+            flood = asyncio.create_task(asyncio.wait_for(_publish_many(jetstream, 400), 60))
+            await until(lambda: len(handled.seen) > 20, "it is in the middle of it")
+        await flood
+        again = Handled()
+        began = time.monotonic()
+        async with consuming(server, again, slots=4):
+            await until(lambda: is_done(jetstream), "all is handled")
+            assert time.monotonic() - began < DOOR.ack_wait_seconds - 5, "nothing was held until its time was over"
+        assert len({data for data, _ in handled.seen + again.seen}) == 400
+
+
+async def _publish_many(jetstream: JetStreamContext, count: int) -> None:
+    for number in range(count):
+        await jetstream.publish("check.requested", str(number).encode())
+        await asyncio.sleep(0.002)
+
+
+async def test_stopping_lets_what_was_begun_finish(start_nats: StartNats) -> None:
+    server, done = start_nats(), []
+    begun = asyncio.Event()
+
+    async def handle(stored: Stored, _: int) -> None:
+        begun.set()
+        await asyncio.sleep(1)
+        done.append(stored.data)
+
+    async with connected(server, is_declared=True) as (_, jetstream):
+        async with consuming(server, handle):
+            await jetstream.publish("check.requested", b"one")
+            await begun.wait()
+        assert done == [b"one"]
+        assert await is_done(jetstream)
+
+
+async def test_what_does_not_finish_in_time_is_handed_back_when_it_stops(
+    start_nats: StartNats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.subscribing.DRAIN_SECONDS", 0.5)
+    server, begun = start_nats(), asyncio.Event()
+
+    async def handle(_: Stored, __: int) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with connected(server, is_declared=True) as (_, jetstream):
+        async with consuming(server, handle):
+            await jetstream.publish("check.requested", b"endless")
+            await begun.wait()
+            began = time.monotonic()
+        again = Handled()
+        async with consuming(server, again):
+            await until(lambda: again.seen, "delivered again")
+            assert time.monotonic() - began < 5
+        assert again.seen == [(b"endless", 2)]
+
+
+async def test_a_stage_stops_although_nats_is_gone(start_nats: StartNats) -> None:
+    server = start_nats()
+    async with connected(server, is_declared=True):
+        async with consuming(server, Handled(), slots=2) as stage:
+            await until(lambda: not stage.problems(), "ready")
+            server.process.kill()
+            await until(stage.problems, "it noticed")
+            began = time.monotonic()
+        assert time.monotonic() - began < 15
+
+
+async def test_a_dead_letter_that_cant_be_stored_loses_no_message(
+    start_nats: StartNats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.publishing.RETRY_SECONDS", 0.5)
+    server, handled = start_nats(), Handled(errors=[MessageRefused("no")] * 100)
+    async with connected(server, is_declared=True) as (client, jetstream), consuming(server, handled):
+        await jetstream.delete_stream(DEAD_LETTERS)
+        await jetstream.publish("check.requested", b"one")
+        await until(lambda: handled.seen, "refused")
+        assert (await jetstream.stream_info(CHECK_REQUESTS)).state.messages == 1
+        await declare(client, jetstream)
+        await until(lambda: is_done(jetstream), "buried in the end")
+        assert [letter.data for letter in await letters(jetstream)] == [b"one"]
+
+
+async def test_each_outcome_is_counted(start_nats: StartNats) -> None:
+    def counted(outcome: str) -> float:
+        labels = {"stage": "tester", "kind": "test", "outcome": outcome}
+        return REGISTRY.get_sample_value("watchword_messages_total", labels) or 0
+
+    server, before = start_nats(), {outcome: counted(outcome) for outcome in ("done", "handed_back", "dead_letter")}
+    handled = Handled(errors=[HandBack(0, "busy"), MessageRefused("no")])
+    async with connected(server, is_declared=True) as (_, jetstream), consuming(server, handled):
+        await jetstream.publish("check.requested", b"one")
+        await until(lambda: is_done(jetstream), "refused")
+        await jetstream.publish("check.requested", b"two")
+        await until(lambda: len(handled.seen) == 3, "handled")
+        await until(lambda: is_done(jetstream), "acknowledged")
+    assert {outcome: counted(outcome) - was for outcome, was in before.items()} == dict.fromkeys(before, 1.0)
+
+
+async def test_a_message_full_of_headers_fits_into_a_dead_letter(start_nats: StartNats) -> None:
+    server, handled = start_nats(), Handled(errors=[MessageRefused("no" * 2000)])
+    async with connected(server, is_declared=True) as (_, jetstream), consuming(server, handled):
+        headers = {f"X-{number}": "v" * 10 for number in range(3000)}
+        await jetstream.publish("check.requested", b"x" * 700_000, headers=headers)
+        await until(lambda: is_done(jetstream), "refused")
+        stored = await last_message(jetstream, DEAD_LETTERS, "dead.tester")
+        assert stored is not None
+        assert stored.headers["Watchword-Headers-Cut"] == "true"
+        letter = dead_letters.read(stored)
+        assert len(letter.data) == 700_000
+        assert letter.headers.items() <= headers.items()
+        assert len(letter.headers) > 1000
