@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
 
+from shared import following as following_module
 from shared import publishing
 from shared.errors import StreamMissing
 from shared.following import Follower, Stored
@@ -208,13 +210,13 @@ async def test_messages_dropped_by_the_client_are_read_again(start_nats: StartNa
         async with following(jetstream) as (follower, reader):
             receive, dropped = follower._receive, []
 
-            def lossy(message: object, generation: int, present: int) -> None:
+            def lossy(message: Msg, generation: int, present: int) -> None:
                 if len(reader.seen) == 10 and not dropped:
                     dropped.append(message)
                 else:
-                    receive(message, generation, present)  # type: ignore[arg-type]
+                    receive(message, generation, present)
 
-            follower._receive = lossy  # type: ignore[method-assign,assignment]
+            follower._receive = lossy  # type: ignore[method-assign]
             await publish(jetstream, *(str(number) for number in range(30)))
             await follower.catch_up()
             assert [sequence for sequence, _ in reader.seen] == list(range(1, 31))
@@ -226,19 +228,57 @@ async def test_the_last_message_dropped_by_the_client_is_read_again(start_nats: 
         async with following(jetstream) as (follower, reader):
             receive, dropped = follower._receive, []
 
-            def lossy(message: object, generation: int, present: int) -> None:
+            def lossy(message: Msg, generation: int, present: int) -> None:
                 if dropped:
-                    receive(message, generation, present)  # type: ignore[arg-type]
+                    receive(message, generation, present)
                 else:
                     dropped.append(message)
 
-            follower._receive = lossy  # type: ignore[method-assign,assignment]
+            follower._receive = lossy  # type: ignore[method-assign]
             await publish(jetstream, "only one")
             await follower.catch_up()
             assert reader.seen == [(1, "only one")]
 
 
-async def test_a_deleted_consumer_is_made_again(start_nats: StartNats) -> None:
+@pytest.fixture
+def never_stalled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the last resort of a follower: reading again because nothing came."""
+    monkeypatch.setattr(following_module, "STALLED_SECONDS", 1000.0)
+
+
+async def test_a_stream_whose_end_was_deleted_is_not_waited_for(start_nats: StartNats, never_stalled: None) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        await publish(jetstream, "one", "two", "three")
+        await jetstream.delete_msg("S", 3)
+        async with following(jetstream) as (follower, reader):
+            assert [text for _, text in reader.seen] == ["one", "two"]
+            assert follower.applied == 3
+
+
+async def test_what_an_abandoned_reader_still_brings_is_ignored(start_nats: StartNats) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        async with following(jetstream) as (follower, reader):
+            receive, late = follower._receive, []
+
+            def held_up(message: Msg, generation: int, present: int) -> None:
+                if late:
+                    receive(message, generation, present)
+                else:
+                    late.append((message, generation, present))
+
+            follower._receive = held_up  # type: ignore[method-assign]
+            await publish(jetstream, "one")
+            await follower.catch_up()
+            await publish(jetstream, "two")
+            await follower.catch_up()
+            receive(*late[0])
+            assert not follower._is_broken
+            assert reader.seen == [(1, "one"), (2, "two")]
+
+
+async def test_a_deleted_consumer_is_made_again(start_nats: StartNats, never_stalled: None) -> None:
     async with connected(start_nats()) as (_, jetstream):
         await jetstream.add_stream(STREAM)
         async with following(jetstream) as (_, reader):
