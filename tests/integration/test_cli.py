@@ -370,6 +370,27 @@ def test_a_run_ends_with_what_the_checks_came_to(watchword: CommandLine, counts:
     assert ("error" in statuses) == ("error" in counts)
 
 
+def test_a_run_of_some_checks_ends_with_what_these_came_to_also_when_a_larger_run_answered_it(
+    watchword: CommandLine,
+) -> None:
+    async def story() -> tuple[int, str, str]:
+        checker = await Checker.on(watchword)
+        process = watchword.start("run", "--wait", "--check", "*_two", "-o", "json")
+        request_id, _ = await checker.request()
+        await checker.verdict(result("failed", WEAK))
+        await checker.verdict(result("passed", check="pg_two"))
+        await checker.accept(request_id, "db")
+        await checker.finish("db", failed=1, passed=1)
+        await checker.close()
+        return await ended(process)
+
+    code, out, _ = asyncio.run(story())
+    assert code == 0
+    (target,) = json.loads(out)["targets"]
+    assert [one["check"] for one in target["results"]] == ["pg_two"]
+    assert (target["passed"], target["failed"]) == (1, 0)
+
+
 def test_a_run_shows_what_was_found_and_who_was_not_done_in_time(watchword: CommandLine) -> None:
     async def story() -> tuple[int, str, str]:
         checker = await Checker.on(watchword)

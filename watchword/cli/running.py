@@ -9,27 +9,23 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
 from shared import subjects
 from shared.checks import ENGINES
 from shared.cloudevents import headers_of
 from shared.configuration import Configuration
-from shared.errors import NameRefused
-from shared.events import CheckRequested, CheckResult
+from shared.events import CheckRequested
 from shared.publishing import publish
-from shared.reading import last_messages, last_sequence
+from shared.reading import last_sequence
 from shared.schedules import parse_duration
-from shared.severity import Severity
-from shared.streams import CHECK_EVENTS, CHECK_REQUESTS, CHECK_RESULTS, CHECK_RUNS, DEAD_LETTERS
+from shared.streams import CHECK_EVENTS, CHECK_REQUESTS, CHECK_RUNS, DEAD_LETTERS
 from watchword.cli.exits import CHECK_FAILED, COULD_NOT_LOOK, GOOD, WRONG_USAGE, WrongUsage
 from watchword.cli.live import following
 from watchword.cli.options import NatsUrl, Output
-from watchword.cli.output import OutputFormat, clean, complain, console, login_name, note, print_json, say, severity
+from watchword.cli.output import OutputFormat, complain, login_name, note, print_json, say
+from watchword.cli.run_report import Report
 from watchword.cli.session import Session, asynchronous, session
-from watchword.cli.waiting import Done, Waiting
+from watchword.cli.waiting import Waiting
 from watchword.inventory.spots import nearest_name
 
 PATIENCE_SECONDS = 5.0
@@ -113,18 +109,22 @@ async def _ask(here: Session, request: CheckRequested) -> tuple[str, int]:
 
 
 async def _ask_and_wait(here: Session, request: CheckRequested, patience: dt.timedelta, output: OutputFormat) -> int:
-    report = _Report(here, is_shown=output is OutputFormat.TABLE)
+    report = Report(here, request.checks, is_shown=output is OutputFormat.TABLE)
     async with following(here.jetstream, [CHECK_EVENTS, DEAD_LETTERS]) as queue:
         runs_created, _ = await last_sequence(here.jetstream, CHECK_RUNS)
         request_id, sequence = await _ask(here, request)
         waiting = Waiting(request_id, sequence, subjects.created_token(runs_created))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience.total_seconds()), _hints(here, waiting), report.progress(waiting):
+        deadline = asyncio.timeout(patience.total_seconds())
+        try:
+            async with deadline, _hints(here, waiting), report.progress(waiting):
                 while not waiting.is_over:
                     stream, stored = await queue.get()
                     for done in waiting.take(stream, stored):
                         await report.target(done)
                     report.update(waiting)
+        except TimeoutError:
+            if not deadline.expired():  # NATS was too slow for something else, so what is shown would not be whole
+                raise
     if waiting.refused is not None:
         complain(await _explained(here, request, waiting.refused))
         return WRONG_USAGE
@@ -139,7 +139,7 @@ async def _ask_and_wait(here: Session, request: CheckRequested, patience: dt.tim
     return _exit_code(waiting, report)
 
 
-def _exit_code(waiting: Waiting, report: "_Report") -> int:
+def _exit_code(waiting: Waiting, report: "Report") -> int:
     if report.has_failed:
         return CHECK_FAILED
     if report.has_error or waiting.left or not waiting.is_accepted:
@@ -181,105 +181,3 @@ async def _explained(here: Session, request: CheckRequested, refused: str) -> st
     ):
         hints += [f"{name}: {nearest_name(name, known, where)}" for name in asked or [] if name not in known]
     return "; ".join([refused, *hints[:5]])
-
-
-class _Report:
-    """What is shown of each target, and what it means for the exit code."""
-
-    def __init__(self, here: Session, *, is_shown: bool) -> None:
-        self._here = here
-        self._is_shown = is_shown
-        self._progress: Progress | None = None
-        self._task: TaskID | None = None
-        self.targets: list[dict[str, object]] = []
-        self.has_failed = False
-        self.has_error = False
-
-    @contextlib.asynccontextmanager
-    async def progress(self, waiting: Waiting) -> AsyncIterator[None]:
-        """Show a bar while targets are being looked at; on a terminal only."""
-        shown = console()
-        if not (self._is_shown and shown.is_terminal):
-            yield
-            return
-        columns = (TextColumn("running checks"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=shown, transient=True) as self._progress:
-            self._task = self._progress.add_task("run", total=None)
-            self.update(waiting)
-            yield
-        self._progress = None
-
-    def update(self, waiting: Waiting) -> None:
-        """Move the bar on."""
-        if self._progress is not None and self._task is not None and waiting.is_accepted:
-            self._progress.update(self._task, total=len(waiting.targets), completed=len(waiting.done))
-
-    async def target(self, done: Done) -> None:
-        """Show one target that is done."""
-        results = await results_of(self._here, done)
-        event = done.event
-        self.has_failed = self.has_failed or event.failed > 0
-        self.has_error = self.has_error or event.error > 0
-        counts = {"passed": event.passed, "failed": event.failed, "skipped": event.skipped, "error": event.error}
-        self.targets.append(
-            {
-                "target": done.target,
-                "engine": done.engine,
-                "run": event.run,
-                "duration_ms": event.duration_ms,
-                **counts,
-                "results": [result.model_dump(mode="json", exclude_none=True) for result in results],
-            }
-        )
-        if self._is_shown:
-            self._show(done, counts, results)
-
-    def _show(self, done: Done, counts: dict[str, int], results: Sequence[CheckResult]) -> None:
-        told = ", ".join(f"{number} {_WORDS[status]}" for status, number in counts.items() if number) or "nothing to do"
-        style = "red" if done.event.failed else "yellow" if done.event.error else "green"
-        took = done.event.duration_ms / 1000
-        say(Text.assemble((clean(done.target), "bold"), ": ", (told, style), f" ({took:.2f} s)"))
-        for result in sorted(results, key=_worst_first):
-            if result.status == "error":
-                say(
-                    Text.assemble("  ", ("could not look", "yellow"), f"  {result.check}: {clean(result.reason or '')}")
-                )
-            for finding in result.findings if result.status == "failed" else []:
-                labels = ", ".join(f"{name}={value}" for name, value in sorted(finding.labels.items()))
-                about = f"  {result.check}: {clean(finding.summary)}" + (f" ({clean(labels)})" if labels else "")
-                say(Text.assemble("  ", severity(finding.severity.value), about))
-
-    def unfinished(self, target: str, patience: dt.timedelta) -> None:
-        """Show a target that was not done in time."""
-        self.targets.append({"target": target, "status": "unfinished"})
-        if self._is_shown:
-            say(Text.assemble((clean(target), "bold"), ": ", (f"not finished within {patience}", "yellow")))
-
-
-_WORDS = {"passed": "passed", "failed": "failed", "skipped": "skipped", "error": "could not look"}
-
-
-def _worst_first(result: CheckResult) -> tuple[int, str]:
-    ranks = [finding.severity.rank for finding in result.findings]
-    return (min(ranks, default=len(Severity) + 1), result.check)
-
-
-async def results_of(here: Session, done: Done) -> list[CheckResult]:
-    """Return what the checks of a run came to: of each its verdict, and its error when it could not look."""
-    if not done.event.checks:
-        return []
-    found: dict[tuple[str, str], tuple[int, CheckResult]] = {}
-    filters = [subjects.verdicts_of(done.engine, done.target), subjects.errors_of(done.engine, done.target)]
-    for stored in await last_messages(here.client, CHECK_RESULTS, filters):
-        with contextlib.suppress(NameRefused, ValidationError):
-            subject = subjects.parse_result(stored.subject)
-            if subject.check in done.event.checks:
-                result = CheckResult.model_validate_json(stored.data)
-                found[subject.kind, subject.check] = (stored.sequence, result)
-    results = []
-    for check in done.event.checks:
-        # Both when some databases of a target could be looked at and others could not; otherwise the newer one.
-        pair = [found[kind, check] for kind in ("verdict", "error") if (kind, check) in found]
-        newest = max(pair, key=lambda one: one[0], default=None)
-        results += [result for _, result in pair if newest is not None and result.run == newest[1].run]
-    return results
