@@ -11,7 +11,6 @@ from faststream import FastStream
 
 from services.checker import secrets
 from services.checker.engines import CONNECTS
-from services.checker.engines.protocol import Limits
 from services.checker.handlers import on_request, on_run
 from services.checker.run import Checker
 from services.checker.sandbox import Sandbox
@@ -60,9 +59,7 @@ def make_checker(
                         environment=os.environ,
                         private=private_passwords or {},
                     ),
-                    limits=Limits(
-                        settings.connect_seconds, settings.statement_seconds, settings.most_rows, settings.most_bytes
-                    ),
+                    limits=settings.limits,
                 )
             ]
             yield

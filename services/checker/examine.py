@@ -42,20 +42,12 @@ class Outcome:
     reason: str | None = None
     printed: tuple[str, ...] = ()
     duration_ms: float = 0.0
+    script_ms: float = 0.0
+    """The script's part of the duration; the rest was waiting for answers."""
     is_partial: bool = False
     """True for an error that still found something: some databases answered, others did not. What was found before
     and is not found now can't be called fixed then.
     """
-
-
-@dataclass(frozen=True, slots=True)
-class Examination:
-    """Everything that one look at a target brought."""
-
-    outcomes: tuple[Outcome, ...]
-    server: Server | None = None
-    documents: Mapping[Query, Document] = field(default_factory=dict)
-    """What the server answered, for a trial that shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +57,16 @@ class Answer:
     document: Document | None
     error: TargetError | None
     duration_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """Everything that one look at a target brought."""
+
+    outcomes: tuple[Outcome, ...]
+    server: Server | None = None
+    answers: Mapping[Query, Answer] = field(default_factory=dict)
+    """What each query came to, for a trial that shows it."""
 
 
 async def examine(
@@ -99,8 +101,7 @@ async def examine(
     ordered = tuple(
         outcomes.get(check.name) or Outcome(check, "skipped", reason=skipped[check.name]) for check in checks
     )
-    documents = {query: answer.document for query, answer in answers.items() if answer.document is not None}
-    return Examination(ordered, server, documents)
+    return Examination(ordered, server, answers)
 
 
 async def _ask(
@@ -155,11 +156,13 @@ async def _evaluate(
     duration_ms = queries_ms + result.duration_ms
     printed = tuple(f"{line.line}: {line.text}" for line in result.printed)
     if result.error is not None:
-        return Outcome(check, "error", reason=result.error, printed=printed, duration_ms=duration_ms)
+        return Outcome(check, "error", (), result.error, printed, duration_ms, result.duration_ms)
     found = tuple(result.findings)
     if errors:
-        return Outcome(check, "error", found, _joined(errors), printed, duration_ms, is_partial=True)
-    return Outcome(check, "failed" if found else "passed", found, None, printed, duration_ms)
+        return Outcome(
+            check, "error", found, _joined(errors), printed, duration_ms, result.duration_ms, is_partial=True
+        )
+    return Outcome(check, "failed" if found else "passed", found, None, printed, duration_ms, result.duration_ms)
 
 
 def parameters_of(check: Check, target: Target) -> dict[str, Value]:

@@ -4,6 +4,7 @@ and where its databases' secrets lie. It holds no other configuration.
 
 from pydantic import Field
 
+from services.checker.engines.protocol import Limits
 from shared.settings import ProcessSettings
 from shared.subjects import Lane
 
@@ -21,6 +22,11 @@ class CheckerSettings(ProcessSettings):
     statement_seconds: float = Field(15.0, gt=0, le=600, description="time for one query")
     most_rows: int = Field(10_000, ge=1, description="rows taken of one query")
     most_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="bytes taken of one query")
+
+    @property
+    def limits(self) -> Limits:
+        """Return the bounds on what one connection may take."""
+        return Limits(self.connect_seconds, self.statement_seconds, self.most_rows, self.most_bytes)
 
     @property
     def pool_names(self) -> tuple[str, ...]:

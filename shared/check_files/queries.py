@@ -16,6 +16,8 @@ from shared.checks import ENGINES, Engine, Query, QueryType
 GO_BOOLEANS = ("true", "false", "True", "False", "TRUE", "FALSE", "t", "f", "T", "F", "1", "0")
 """What Go's ``strconv.ParseBool`` takes."""
 
+GO_TRUTHS = ("true", "True", "TRUE", "t", "T", "1")
+
 QUERY_FIELDS = ("type", "query", "parameters")
 
 

@@ -20,6 +20,8 @@ MAX_FILE_BYTES = 8 * 1024 * 1024
 MAX_SIGNATURE_BYTES = 8 * 1024
 SUFFIXES = (".yml", ".yaml")
 SIGNATURE_SUFFIX = ".minisig"
+TEST_SUFFIXES = tuple(f".test{suffix}" for suffix in SUFFIXES)
+"""How the names of files end that hold the tests of a check file; they hold no checks, so they are passed over."""
 
 _DOCUMENT_FIELDS = ("checks", "advisors")
 
@@ -58,7 +60,7 @@ class _File:
 
 
 def read_checks(paths: Sequence[Path], beside: Sequence[Check] = ()) -> Reading:
-    """Read files, and folders with everything below them, hidden folders and files excepted.
+    """Read files, and folders with everything below them; what is hidden and the tests of checks excepted.
 
     ``beside`` are checks whose names are taken already, for example the built-in ones. Of two checks with one name
     the first stays, the other is an error that names both places.
@@ -103,7 +105,7 @@ def _files(paths: Sequence[Path], problems: list[Problem]) -> Iterator[Path]:
                 hint = f"check files end in {' or '.join(SUFFIXES)}"
                 problems.append(_file_problem(path, "the folder holds no check files", hint, is_error=False))
         else:
-            found = [path]
+            found = [] if path.name.endswith(TEST_SUFFIXES) else [path]
         for file in found:
             real_path = os.path.realpath(file)  # unlike Path.resolve(), it does not raise for a link to itself
             if real_path not in seen:
@@ -122,7 +124,7 @@ def _below(folder: Path, entered: set[str]) -> Iterator[Path]:
             continue
         if entry.is_dir():
             yield from _below(entry, entered)
-        elif entry.suffix in SUFFIXES:
+        elif entry.suffix in SUFFIXES and not entry.name.endswith(TEST_SUFFIXES):
             yield entry
 
 

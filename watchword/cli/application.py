@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from watchword.cli import alerts, applying, checks, dead, doctor, events, muting, running, stages, targets, trying
+from watchword.cli import (
+    alerts,
+    applying,
+    authoring,
+    checks,
+    dead,
+    doctor,
+    events,
+    muting,
+    running,
+    stages,
+    targets,
+    trying,
+)
 
 application = typer.Typer(
     name="watchword",
@@ -51,7 +64,10 @@ application.command("unmute", rich_help_panel=_ACT)(muting.unmute)
 application.command("alerts", rich_help_panel=_LOOK)(alerts.alerts)
 application.command("mutes", rich_help_panel=_LOOK)(muting.mutes)
 application.command("targets", rich_help_panel=_LOOK)(targets.targets)
+checks.group.command("lint")(authoring.lint)
+checks.group.command("test")(authoring.run_tests)
 checks.group.command("try")(trying.try_file)
+checks.group.command("new")(authoring.new)
 application.add_typer(checks.group, name="checks", rich_help_panel=_LOOK)
 application.command("events", rich_help_panel=_LOOK)(events.events)
 application.add_typer(dead.group, name="dead", rich_help_panel=_LOOK)

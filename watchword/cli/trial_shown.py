@@ -15,6 +15,7 @@ from watchword.check_files.trial import Trial, Tried
 from watchword.cli.output import clean, note, say, severity
 
 LONGEST_CELL = 60
+LONGEST_LINE = 1000
 MOST_LINES = 200
 """Of a document that is no table, such as an answer of MongoDB."""
 
@@ -55,7 +56,7 @@ def _show(tried: Tried, most_rows: int) -> None:
         )
         for name in ("description", "read_more_url", "remediation"):
             for line in getattr(finding, name).splitlines():
-                say(Text(f"      {_clean_line(line)}", style="" if name == "remediation" else "dim"))
+                say(Text(f"      {clean(line, keep_lines=True)}", style="" if name == "remediation" else "dim"))
 
 
 def _answer_lines(number: int, query: Query, answer: Answer | None, most_rows: int) -> Iterator[str]:
@@ -94,7 +95,7 @@ def _row_lines(rows: Rows, most_rows: int, indent: str) -> Iterator[str]:
 def _documents(rows: Rows, indent: str) -> Iterator[str]:
     lines = [line for row in rows for line in json.dumps(row, indent=2, ensure_ascii=False, default=str).splitlines()]
     for line in lines[:MOST_LINES]:
-        yield indent + _clean_line(line)
+        yield indent + clean(readable(line, LONGEST_LINE), keep_lines=True)
     if len(lines) > MOST_LINES:
         yield f"{indent}… and {len(lines) - MOST_LINES} more lines; all of it with -o json"
 
@@ -105,11 +106,6 @@ def _table(rows: Rows, indent: str) -> Iterator[str]:
     widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
     for line in cells:
         yield indent + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-
-
-def _clean_line(line: str) -> str:
-    """Return a line that can't steer a terminal, with the spaces at its beginning."""
-    return " " * (len(line) - len(line.lstrip(" "))) + clean(readable(line))
 
 
 def literal(value: Value) -> str:
@@ -161,7 +157,7 @@ def _answer_as_json(query: Query, answer: Answer | None, most_rows: int) -> dict
     return told
 
 
-def _plain(value: Value | Rows) -> object:
+def _plain(value: "Value | Rows") -> object:
     """Return a value for JSON; bytes that are no text are shown as such."""
     if isinstance(value, str):
         return readable(value, len(value) * 4 + 1)

@@ -4,25 +4,25 @@ answered, what the script made of it and how long both took is shown instead.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.checker.settings import CheckerSettings
 from shared.check_files.reading import read_checks
 from shared.checks import Check
 from shared.configuration import Configuration
 from shared.targets import Target
-from watchword.check_files.trial import Trial, target_of, try_checks
 from watchword.cli.exits import CHECK_FAILED, COULD_NOT_LOOK, GOOD, WrongUsage
 from watchword.cli.options import NatsUrl, Output
 from watchword.cli.output import OutputFormat, note, print_json
 from watchword.cli.session import asynchronous, session
-from watchword.cli.trial_shown import as_json, show
 from watchword.data_folder import PRIVATE_PREFIX
 from watchword.environment import read_environment
 from watchword.inventory.dsn import DsnRefused
 from watchword.inventory.spots import nearest_name
+
+if TYPE_CHECKING:
+    from watchword.check_files.trial import Trial
 
 DSN_VARIABLE = "WATCHWORD_DSN"
 
@@ -59,6 +59,11 @@ async def try_file(
 
     Example: `watchword checks try my_check.yml --dsn postgresql://me@localhost/postgres`
     """
+    # The drivers of all engines take half a second to load, and no other command needs them.
+    from services.checker.settings import CheckerSettings  # noqa: PLC0415
+    from watchword.check_files.trial import target_of, try_checks  # noqa: PLC0415
+    from watchword.cli.trial_shown import as_json, show  # noqa: PLC0415
+
     settings = read_environment(CheckerSettings)
     configuration, passwords = Configuration(), {}
     if target is not None:
@@ -114,7 +119,7 @@ def _checks(file: Path, names: Sequence[str], target: Target) -> list[Check]:
     return fitting
 
 
-def _exit_code(trial: Trial) -> int:
+def _exit_code(trial: "Trial") -> int:
     came_to = {one.outcome.status for one in trial.tried}
     if "failed" in came_to:
         return CHECK_FAILED

@@ -272,6 +272,15 @@ def test_a_name_of_a_built_in_check_is_taken(tmp_path: Path) -> None:
     assert "built-in" in reading.errors[0].message
 
 
+def test_tests_of_checks_are_no_check_files(tmp_path: Path) -> None:
+    for name in ("a.yml", "a.test.yml", "a.test.yaml"):
+        (tmp_path / name).write_text(VERSION_1 if name == "a.yml" else "tests: []\n")
+    for paths in ([tmp_path], sorted(tmp_path.iterdir())):
+        reading = read_checks(paths)
+        assert [check.name for check in reading.checks] == ["v1_show"]
+        assert reading.problems == []
+
+
 def test_folders_are_walked_with_links_and_without_what_is_hidden(tmp_path: Path) -> None:
     for path in ("a.yml", "b/c.yaml", "b/d/e.yml", "b/notes.txt", "..data_1/a.yml", ".hidden.yml", "f.yml.bak"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
