@@ -20,6 +20,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 
+from shared.ending import end
 from shared.errors import StreamMissing
 
 LOOK_SECONDS = 1.0
@@ -84,9 +85,7 @@ class Follower:
     async def stop(self) -> None:
         """Stop following."""
         if self._watch:
-            self._watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
+            await end(self._watch)
         await self._end_subscription()
 
     async def catch_up(self, timeout_seconds: float = 10.0) -> int:

@@ -21,6 +21,7 @@ from nats.js import JetStreamContext
 from shared import connecting, telemetry
 from shared.configuration import Change, Configuration
 from shared.declaring import refuse_old_server
+from shared.ending import end
 from shared.errors import NatsUnavailable, StreamMissing
 from shared.following import Follower, Stored
 from shared.health import serving
@@ -137,9 +138,7 @@ class Stage:
 
     async def end_tasks(self) -> None:
         """Cancel the stage's tasks and wait for them."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
 
 
 class _Broker(NatsBroker):

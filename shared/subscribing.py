@@ -24,6 +24,7 @@ from nats.js.errors import NotFoundError
 
 from shared.dead_letters import DeadLetter, bury
 from shared.declaring import ensure_consumer
+from shared.ending import end
 from shared.errors import MessageRefused, PublishUnconfirmed, StreamDiffers, StreamMissing
 from shared.following import Stored
 from shared.streams import Consumer
@@ -166,9 +167,7 @@ class Subscriptions:
         """Take no more messages, let what was begun finish, hand back what was only fetched."""
         self.is_draining = True
         if self._watch:
-            self._watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
+            await end(self._watch)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS if timeout_seconds is None else timeout_seconds):
                 while self._busy or not all(gate.is_parked for gate in self._gates):
