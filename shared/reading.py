@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
@@ -25,6 +26,8 @@ async def last_message(jetstream: JetStreamContext, stream: str, subject: str) -
         raw = await jetstream.get_last_msg(stream, subject, direct=True)
     except NotFoundError:
         return None
+    except NoRespondersError:
+        raise StreamMissing(_silent(stream)) from None
     stored_at = raw.time or dt.datetime.now(dt.UTC)
     return Stored(raw.subject or subject, raw.seq or 0, raw.data or b"", raw.headers or {}, stored_at)
 
@@ -63,13 +66,17 @@ async def last_messages(
                 case None:
                     found.append(_stored(message, headers))
                 case "503":
-                    missing = f"stream {stream} does not answer; does it exist? Run: watchword init"
-                    raise StreamMissing(missing)
+                    raise StreamMissing(_silent(stream))
                 case status:
                     refused = f"{stream}: the server refuses a direct get: {status} {headers.get('Description', '')}"
                     raise StreamMissing(refused)
     finally:
         await subscription.unsubscribe()
+
+
+def _silent(stream: str) -> str:
+    # Nobody answers for a stream that has no leader at the moment either.
+    return f"stream {stream} does not answer; does it exist? Run: watchword init"
 
 
 def _stored(message: Msg, headers: Mapping[str, str]) -> Stored:

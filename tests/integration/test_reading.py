@@ -1,0 +1,122 @@
+"""Reading single messages, and the last of many subjects in one round trip."""
+
+import asyncio
+import datetime as dt
+
+import pytest
+from nats.js import api
+
+from shared import subjects
+from shared.errors import StreamMissing
+from shared.reading import last_message, last_messages, last_sequence
+from shared.streams import CHECK_RESULTS
+from tests.conftest import StartNats
+from tests.integration.nats_clients import connected
+
+
+async def test_the_last_message_of_a_subject(start_nats: StartNats) -> None:
+    async with connected(start_nats(), is_declared=True) as (_, jetstream):
+        subject = subjects.verdict("e", "t", "c")
+        assert await last_message(jetstream, CHECK_RESULTS, subject) is None
+        await jetstream.publish(subject, b"one")
+        await jetstream.publish(subject, b"two", headers={"X-Of": "us"})
+        await jetstream.publish(subjects.verdict("e", "t", "other"), b"three")
+        last = await last_message(jetstream, CHECK_RESULTS, subject)
+        assert last is not None
+        assert (last.subject, last.sequence, last.data, last.headers["X-Of"]) == (subject, 2, b"two", "us")
+        assert abs(last.stored_at - dt.datetime.now(dt.UTC)) < dt.timedelta(minutes=1)
+
+
+async def test_an_empty_message_is_a_message(start_nats: StartNats) -> None:
+    async with connected(start_nats(), is_declared=True) as (client, jetstream):
+        subject = subjects.verdict("e", "t", "c")
+        await jetstream.publish(subject, b"")
+        last = await last_message(jetstream, CHECK_RESULTS, subject)
+        assert last is not None
+        assert last.data == b""
+        assert [stored.data for stored in await last_messages(client, CHECK_RESULTS, [subject])] == [b""]
+
+
+async def test_the_last_of_each_subject_in_the_order_of_the_stream(start_nats: StartNats) -> None:
+    async with connected(start_nats(), is_declared=True) as (client, jetstream):
+        for check in ("a", "b", "c", "a"):
+            await jetstream.publish(subjects.verdict("e", "t", check), check.encode(), headers={"X-Of": check})
+        await jetstream.publish(subjects.verdict("e", "another", "a"), b"")
+        await jetstream.publish(subjects.error("e", "t", "a"), b"")
+        found = await last_messages(client, CHECK_RESULTS, [subjects.verdicts_of("e", "t")])
+        assert [(stored.sequence, stored.data) for stored in found] == [(2, b"b"), (3, b"c"), (4, b"a")]
+        assert [stored.headers["X-Of"] for stored in found] == ["b", "c", "a"]
+        assert {stored.stored_at.tzinfo for stored in found} == {dt.UTC}
+
+
+async def test_several_filters_and_a_moment_before(start_nats: StartNats) -> None:
+    async with connected(start_nats(), is_declared=True) as (client, jetstream):
+        for number in range(3):
+            await jetstream.publish(subjects.verdict("e", "t", "c"), str(number).encode())
+            await jetstream.publish(subjects.error("e", "t", "c"), str(number).encode())
+        filters = [subjects.verdicts_of("e", "t"), subjects.errors_of("e", "t")]
+        assert [stored.sequence for stored in await last_messages(client, CHECK_RESULTS, filters)] == [5, 6]
+        before = await last_messages(client, CHECK_RESULTS, filters, up_to_sequence=3)
+        assert [stored.sequence for stored in before] == [2, 3]
+
+
+async def test_nothing_that_matches_is_an_empty_list(start_nats: StartNats) -> None:
+    async with connected(start_nats(), is_declared=True) as (client, jetstream):
+        assert await last_messages(client, CHECK_RESULTS, [subjects.verdicts_of("e", "t")]) == []
+        await jetstream.publish(subjects.verdict("e", "another", "c"), b"")
+        assert await last_messages(client, CHECK_RESULTS, [subjects.verdicts_of("e", "t")]) == []
+
+
+async def test_a_thousand_subjects_come_in_one_answer(start_nats: StartNats) -> None:
+    async with connected(start_nats(), is_declared=True) as (client, jetstream):
+        body = b"x" * 2000
+        await asyncio.gather(*(jetstream.publish(subjects.verdict("e", "t", f"c{n}"), body) for n in range(1000)))
+        found = await last_messages(client, CHECK_RESULTS, [subjects.verdicts_of("e", "t")])
+        assert len({stored.subject for stored in found}) == 1000
+
+
+async def test_more_subjects_than_one_answer_holds_are_refused_and_never_cut_short(start_nats: StartNats) -> None:
+    async with connected(start_nats(), is_declared=True) as (client, jetstream):
+        await asyncio.gather(*(jetstream.publish(subjects.verdict("e", "t", f"c{n}"), b"") for n in range(1100)))
+        with pytest.raises(StreamMissing, match=r"Too Many Results|refuses"):
+            await last_messages(client, CHECK_RESULTS, [subjects.verdicts_of("e", "t")])
+
+
+async def test_a_stream_that_is_not_there_is_told_with_what_to_do(start_nats: StartNats) -> None:
+    async with connected(start_nats()) as (client, jetstream):
+        with pytest.raises(StreamMissing, match=r"CHECK_RESULTS .*watchword init"):
+            await last_messages(client, CHECK_RESULTS, [subjects.verdicts_of("e", "t")])
+        with pytest.raises(StreamMissing, match="CHECK_RESULTS does not exist; run: watchword init"):
+            await last_sequence(jetstream, CHECK_RESULTS)
+        with pytest.raises(StreamMissing, match=r"CHECK_RESULTS .*watchword init"):
+            await last_message(jetstream, CHECK_RESULTS, subjects.verdict("e", "t", "c"))
+
+
+async def test_a_server_that_does_not_answer_is_told_in_time(start_nats: StartNats) -> None:
+    server = start_nats()
+    async with connected(server, is_declared=True) as (client, _):
+        server.process.kill()
+        with pytest.raises(TimeoutError):
+            await last_messages(client, CHECK_RESULTS, ["check.>"], timeout_seconds=0.3)
+
+
+async def test_reading_leaves_no_subscription_behind(start_nats: StartNats) -> None:
+    async with connected(start_nats(), is_declared=True) as (client, _):
+        before = len(client._subs)
+        for _number in range(5):
+            await last_messages(client, CHECK_RESULTS, [subjects.verdicts_of("e", "t")])
+        assert len(client._subs) == before
+
+
+async def test_the_last_sequence_and_the_creation_tell_streams_apart(start_nats: StartNats) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(api.StreamConfig(name="S", subjects=["s.>"]))
+        await jetstream.publish("s.a", b"")
+        await jetstream.publish("s.b", b"")
+        created, last = await last_sequence(jetstream, "S")
+        assert last == 2
+        await jetstream.delete_stream("S")
+        await jetstream.add_stream(api.StreamConfig(name="S", subjects=["s.>"]))
+        created_anew, last = await last_sequence(jetstream, "S")
+        assert last == 0
+        assert created_anew > created
