@@ -1,6 +1,6 @@
 """Ending tasks for sure. Until Python 3.12 a cancellation that arrives in the same moment as the answer that a task
 waits for is lost (``asyncio.wait_for``, python/cpython#86296), and nats-py waits that way for every answer: a task that
-was cancelled once may go on for ever, and whoever waits for its end with it. So here it is cancelled until it has ended.
+was cancelled once may go on for ever, and who waits for its end with it. So here it is cancelled until it has ended.
 """
 
 import asyncio
