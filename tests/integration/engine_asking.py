@@ -124,6 +124,7 @@ class Wire:
     server_port: int
     port: int = 0
     is_stalled: bool = False
+    passed_bytes: int = 0
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -147,6 +148,7 @@ class Wire:
                 while self.is_stalled:
                     self._moved.clear()
                     await self._moved.wait()
+                self.passed_bytes += len(data)
                 sink.write(data)
                 await sink.drain()
         sink.close()

@@ -252,6 +252,17 @@ async def test_no_thread_is_left_behind(mariadb: DatabaseServer) -> None:
         assert own() == []
 
 
+async def test_no_thread_is_left_behind_by_a_login_that_failed(mariadb: DatabaseServer) -> None:
+    earlier = set(threading.enumerate())
+    error = await refused(login_to(mariadb, user="nobody_at_all", password=CANARY))
+    for thread in threading.enumerate():
+        if thread.name.startswith("watchword-mysql") and thread not in earlier:
+            await asyncio.to_thread(thread.join, 5)
+            assert not thread.is_alive()
+    # Kept until here, since it keeps what failed.
+    assert isinstance(error, LoginRefused)
+
+
 async def test_cancelled_task_leaves_a_connection_that_works(mariadb: DatabaseServer) -> None:
     async with asking(login_to(mariadb)) as ask:
         slow = "COUNT(*) FROM mysql.help_topic a, mysql.help_topic b, mysql.help_topic c, mysql.help_topic d"
@@ -326,8 +337,14 @@ async def test_rows_of_bytes_are_cut_at_the_limit(mariadb: DatabaseServer) -> No
     async with asking(login_to(mariadb), bytes=1_000_000) as ask:
         with at_most(5), pytest.raises(ResultTooLarge, match="more than 1000000 bytes"):
             await ask(SELECT, "REPEAT('x', 100000) FROM mysql.help_topic")
+        assert await ask.rows(SELECT, "1 AS one") == [{"one": 1}]
+
+
+async def test_single_value_that_is_too_large_is_not_read(mariadb: DatabaseServer) -> None:
+    async with wire(mariadb) as proxy, asking(login_to(mariadb, port=proxy.port), bytes=1_000_000) as ask:
         with at_most(5), pytest.raises(ResultTooLarge, match="more than 1000000 bytes"):
-            await ask(SELECT, "REPEAT('x', 15000000) AS one_value")
+            await ask(SELECT, "REPEAT('x', 16000000) AS one_value")
+        assert proxy.passed_bytes < 5_000_000
         assert await ask.rows(SELECT, "1 AS one") == [{"one": 1}]
 
 

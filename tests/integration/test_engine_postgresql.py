@@ -343,9 +343,26 @@ async def test_rows_of_bytes_are_cut_at_the_limit(postgresql: DatabaseServer) ->
     async with asking(login_to(postgresql), bytes=1_000_000) as ask:
         with pytest.raises(ResultTooLarge, match="more than 1000000 bytes"):
             await ask(SELECT, "repeat('x', 100000) FROM generate_series(1, 1000)")
-        with at_most(8), pytest.raises(ResultTooLarge, match="more than 1000000 bytes"):
-            await ask(SELECT, "repeat('x', 100000000) AS one_value")
         assert await ask.rows(SELECT, "1 AS one") == [{"one": 1}]
+
+
+async def test_single_value_without_end_is_cut_while_it_comes_in(postgresql: DatabaseServer) -> None:
+    async with wire(postgresql) as proxy, asking(login_to(postgresql, port=proxy.port), bytes=1_000_000) as ask:
+        with at_most(10), pytest.raises(ResultTooLarge, match="more than 1000000 bytes"):
+            await ask(SELECT, "repeat('x', 100000000) AS one_value")
+        assert proxy.passed_bytes < 40_000_000
+        assert await ask.rows(SELECT, "1 AS one") == [{"one": 1}]
+
+
+async def test_server_that_reads_backslashes_otherwise_gets_none(
+    postgresql: DatabaseServer, databases: list[str]
+) -> None:
+    with administrator(postgresql) as admin:
+        admin.execute(f"ALTER DATABASE {databases[0]} SET standard_conforming_strings = off")
+    async with asking(login_to(postgresql, database=databases[0])) as ask:
+        with pytest.raises(QueryRefused, match="with standard_conforming_strings off, as here"):
+            await ask(SELECT, r"'\' AS x")
+        assert await ask.rows(SELECT, "'x' AS x") == [{"x": "x"}]
 
 
 @pytest.mark.parametrize("true", ["1", "t", "T", "TRUE", "true", "True"])
@@ -413,7 +430,7 @@ async def test_databases_are_asked_side_by_side_with_few_connections(
         with administrator(postgresql) as admin:
             admin.execute("DROP FUNCTION watchword_nap()")
     assert isinstance(answer, dict)
-    assert max(int(str(answer[name][0]["connections"])) for name in databases) >= 2
+    assert 2 <= max(int(str(answer[name][0]["connections"])) for name in databases) <= 4
 
 
 async def test_connection_tells_how_it_was_made(postgresql: DatabaseServer, role: str) -> None:
