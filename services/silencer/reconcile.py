@@ -89,8 +89,13 @@ def reconcile(
     alertmanager: str,
     now: dt.datetime,
     gossip: dt.timedelta = dt.timedelta(0),
+    overlap: dt.timedelta = dt.timedelta(0),
 ) -> list[Plan]:
-    """Return what to do in one Alertmanager or cluster, whose members may disagree for as long as ``gossip``."""
+    """Return what to do in one Alertmanager or cluster.
+
+    Its members may disagree for as long as ``gossip``. A silence with former matchers stays for ``overlap`` beside the
+    new one, for the alert under its former name may be there for a moment yet.
+    """
     marked: dict[str, _Marked] = defaultdict(_Marked)
     for silence in existing:
         mute = mutes.get(mute_id_of(silence.comment) or "")
@@ -102,7 +107,7 @@ def reconcile(
         if mute.unmute:
             actions = _ended(mute, marked.get(mute.id, _Marked()), alertmanager)
         elif mute.is_in_force(now):
-            actions = _in_force(mute, marked.get(mute.id, _Marked()), alertmanager, now, gossip)
+            actions = _in_force(mute, marked.get(mute.id, _Marked()), alertmanager, now, (gossip, overlap))
         else:
             continue
         if actions:
@@ -138,7 +143,10 @@ def _ended(mute: Mute, marked: _Marked, alertmanager: str) -> list[Action]:
     return actions
 
 
-def _in_force(mute: Mute, marked: _Marked, alertmanager: str, now: dt.datetime, gossip: dt.timedelta) -> list[Action]:
+def _in_force(
+    mute: Mute, marked: _Marked, alertmanager: str, now: dt.datetime, times: tuple[dt.timedelta, dt.timedelta]
+) -> list[Action]:
+    gossip, overlap = times
     recorded = mute.silence_in(alertmanager)
     was_ended_by_person = recorded is not None and recorded.state == "ended" and recorded.by_person
     renamed = [one for one in marked.living if as_set(one.matchers) in mute.former]
@@ -155,21 +163,20 @@ def _in_force(mute: Mute, marked: _Marked, alertmanager: str, now: dt.datetime, 
         if not counting:
             return actions
     if counting:
-        return actions + _kept(recorded, counting, renamed, alertmanager)
+        is_overlapping = counting[0].starts_at > now - overlap
+        return actions + _kept(recorded, counting, [] if is_overlapping else renamed, alertmanager)
     ended = _ended_by_person(mute, marked, recorded)
-    if ended is not None and not renamed:
+    if ended is not None:
         made = SilenceMade(alertmanager=alertmanager, silence_id=ended.id, state="ended", by_person=True)
-        return [Record(made, "a person ended it in Alertmanager")]
+        others = [End(one.id, f"a person ended {ended.id}, which replaced it") for one in _by_age(renamed)]
+        return [*others, Record(made, "a person ended it in Alertmanager")]
     was_made = recorded is not None and recorded.state == "active"
-    if ended is None and recorded is not None and any(one.id == recorded.silence_id for one in marked.expired):
+    if recorded is not None and any(one.id == recorded.silence_id for one in marked.expired):
         return []  # it ran out there: that clock is ahead of ours
     if was_made and not renamed and mute.result_stored_at is not None and mute.result_stored_at > now - gossip:
         return []  # the member that was asked may not have heard of it yet
     reason = "a label of its finding is called otherwise now" if renamed else "lost" if was_made else "asked for"
-    return [
-        Make(_silence_of(mute), reason),
-        *(End(one.id, "made anew with other matchers") for one in _by_age(renamed)),
-    ]
+    return [Make(_silence_of(mute), reason)]
 
 
 def _kept(

@@ -146,4 +146,6 @@ def with_silence(mute: Mute, made: SilenceMade) -> MuteResult | None:
         return None
     others = [one for one in result.silences if one.alertmanager != made.alertmanager]
     place = next((at for at, one in enumerate(result.silences) if one.alertmanager == made.alertmanager), len(others))
-    return result.model_copy(update={"silences": [*others[:place], made, *others[place:]], "waiting": None})
+    ended_by = result.ended_by or (mute.unmute.said if mute.unmute else None)
+    silences = [*others[:place], made, *others[place:]]
+    return result.model_copy(update={"silences": silences, "waiting": None, "ended_by": ended_by})

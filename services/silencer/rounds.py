@@ -24,6 +24,7 @@ from services.silencer.results import with_silence
 from services.silencer.wanted import Mute
 from shared import leases
 from shared.alertmanager_errors import AlertmanagerError, SilenceRefused
+from shared.ending import end
 from shared.errors import LeaseLost, PublishUnconfirmed, StreamMissing
 from shared.leases import Lease
 from shared.mutes import SilenceMade
@@ -46,6 +47,7 @@ class Rounds:
         *,
         holder: str,
         gossip: dt.timedelta,
+        overlap: dt.timedelta,
         now: Callable[[], dt.datetime],
     ) -> None:
         self.cluster = cluster
@@ -55,6 +57,7 @@ class Rounds:
         self._memory = memory
         self._holder = holder
         self._gossip = gossip if cluster.has_several_members else dt.timedelta(0)
+        self._overlap = overlap
         self._now = now
 
     async def keep(self, every_seconds: float, recovered: Callable[[], None]) -> None:
@@ -91,7 +94,14 @@ class Rounds:
             plans = unavailable(wanted.mutes, alertmanager=self.cluster.name, reason=str(failed), now=self._now())
             await self._carry_out(plans, lease)
             return False
-        plans = reconcile(wanted.mutes, existing, alertmanager=self.cluster.name, now=self._now(), gossip=self._gossip)
+        plans = reconcile(
+            wanted.mutes,
+            existing,
+            alertmanager=self.cluster.name,
+            now=self._now(),
+            gossip=self._gossip,
+            overlap=self._overlap,
+        )
         is_good = await self._carry_out(plans, lease)
         telemetry.LAST_ROUND.labels(self.cluster.name).set_to_current_time()
         return is_good
@@ -168,8 +178,6 @@ async def _leased(jetstream: JetStreamContext, what: str, holder: str) -> AsyncI
     try:
         yield held
     finally:
-        keeper.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await keeper
+        await end(keeper)
         with contextlib.suppress(NatsError, TimeoutError):
             await leases.release(jetstream, held)

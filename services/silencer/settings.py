@@ -15,5 +15,8 @@ class SilencerSettings(AlertmanagerSettings):
     gossip_seconds: float = Field(
         30.0, ge=0, le=600, description="how long the members of a cluster may disagree about a new silence"
     )
+    overlap_seconds: float = Field(
+        60.0, ge=0, le=3600, description="how long a silence with former matchers stays beside the new one"
+    )
     alertmanager_timeout_seconds: float = Field(10.0, gt=0, le=120, description="time for one answer of Alertmanager")
     slots: int = Field(4, ge=1, le=64, description="mute requests handled at a time")

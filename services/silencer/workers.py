@@ -3,7 +3,6 @@ taken out, or given another URL or credential, has its worker ended, and a new o
 """
 
 import asyncio
-import contextlib
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from services.silencer.rounds import Rounds
 from services.silencer.settings import SilencerSettings
 from shared.alertmanager_settings import alertmanagers_of
 from shared.configuration import Alertmanager
+from shared.ending import end
 from shared.stage import FollowedConfiguration
 
 log = structlog.get_logger(__name__)
@@ -105,6 +105,7 @@ class Workers:
             cluster,
             holder=settings.instance,
             gossip=dt.timedelta(seconds=settings.gossip_seconds),
+            overlap=dt.timedelta(seconds=settings.overlap_seconds),
             now=self._now,
         )
         work = rounds.keep(settings.round_seconds, self._recovered)
@@ -116,7 +117,5 @@ class Workers:
 
     async def _end(self, alertmanager: Alertmanager) -> None:
         worker = self._workers.pop(alertmanager)
-        worker.task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await worker.task
+        await end(worker.task)
         await worker.rounds.cluster.close()

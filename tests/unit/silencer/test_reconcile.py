@@ -24,10 +24,17 @@ from shared.severity import Severity
 from tests.unit.silencer.stream import AM, DAY, World, as_expired
 
 HOUR = dt.timedelta(hours=1)
+FINDING = MutedFinding(
+    engine="postgresql", target="db1", check="weak", severity=Severity.CRITICAL, labels={"role": "app"}
+)
 
 
-def plans_of(world: World, gossip: dt.timedelta = dt.timedelta(0)) -> list[Plan]:
-    return reconcile(world.mutes.wanted.mutes, world.listed(), alertmanager=AM, now=world.mutes.now, gossip=gossip)
+def plans_of(
+    world: World, gossip: dt.timedelta = dt.timedelta(0), overlap: dt.timedelta = dt.timedelta(0)
+) -> list[Plan]:
+    return reconcile(
+        world.mutes.wanted.mutes, world.listed(), alertmanager=AM, now=world.mutes.now, gossip=gossip, overlap=overlap
+    )
 
 
 def actions_of(world: World) -> list[Action]:
@@ -270,32 +277,57 @@ def test_a_mute_whose_time_is_over_needs_nothing(world: World, muted: str) -> No
 
 
 def test_a_renamed_label_makes_the_new_silence_before_the_old_one_ends(world: World) -> None:
-    finding = MutedFinding(
-        engine="postgresql", target="db1", check="weak", severity=Severity.CRITICAL, labels={"role": "app"}
-    )
     mute_id = world.mutes.ask(target=None, check=None, fingerprint="0123456789abcdef")
-    world.mutes.settle(mute_id, MutedAlert({}, finding, {}))
+    world.mutes.settle(mute_id, MutedAlert({}, FINDING, {}))
     go_round(world)
     [old] = world.living(mute_id)
     world.mutes.tend(mute_id, {"role": "primary"})
-    make, end = actions_of(world)
+    [make] = actions_of(world)
     assert isinstance(make, Make)
     assert ("finding_role", "app") in {(one.name, one.value) for one in make.silence.matchers}
-    assert end == End(old.id, "made anew with other matchers")
-    world.carry_out(plans_of(world), fuel=1)  # dies with both living
+    world.mutes.now += HOUR
+    world.carry_out(plans_of(world), fuel=1)  # dies before it is written
+    [first, new] = world.living(mute_id)
+    assert first == old
     go_round(world)
-    [new] = world.living(mute_id)
-    assert new.id != old.id
+    assert [one.id for one in world.living(mute_id)] == [new.id]
     assert world.mutes[mute_id].silence_in(AM) == SilenceMade(alertmanager=AM, silence_id=new.id, state="active")
     assert plans_of(world) == []
 
 
-def test_what_a_person_ended_is_not_made_again_by_a_renamed_label(world: World) -> None:
-    finding = MutedFinding(
-        engine="postgresql", target="db1", check="weak", severity=Severity.CRITICAL, labels={"role": "app"}
-    )
+def test_a_silence_with_former_matchers_stays_beside_the_new_one_for_a_while(world: World) -> None:
     mute_id = world.mutes.ask(target=None, check=None, fingerprint="0123456789abcdef")
-    world.mutes.settle(mute_id, MutedAlert({}, finding, {}))
+    world.mutes.settle(mute_id, MutedAlert({}, FINDING, {}))
+    go_round(world)
+    [old] = world.living(mute_id)
+    world.mutes.tend(mute_id, {"role": "primary"})
+    go_round(world)
+    minute = dt.timedelta(minutes=1)
+    assert plans_of(world, overlap=minute) == []
+    world.mutes.now += minute
+    [plan] = plans_of(world, overlap=minute)
+    assert plan.actions == (End(old.id, "made anew with other matchers"),)
+
+
+def test_a_new_silence_that_a_person_ends_takes_the_former_one_with_it(world: World) -> None:
+    mute_id = world.mutes.ask(target=None, check=None, fingerprint="0123456789abcdef")
+    world.mutes.settle(mute_id, MutedAlert({}, FINDING, {}))
+    go_round(world)
+    world.mutes.tend(mute_id, {"role": "primary"})
+    go_round(world)
+    world.mutes.now += dt.timedelta(seconds=30)
+    [_, new] = world.living(mute_id)
+    world.end(new.id)
+    go_round(world)
+    assert world.living(mute_id) == []
+    noted = world.mutes[mute_id].silence_in(AM)
+    assert noted == SilenceMade(alertmanager=AM, silence_id=new.id, state="ended", by_person=True)
+    assert plans_of(world) == []
+
+
+def test_what_a_person_ended_is_not_made_again_by_a_renamed_label(world: World) -> None:
+    mute_id = world.mutes.ask(target=None, check=None, fingerprint="0123456789abcdef")
+    world.mutes.settle(mute_id, MutedAlert({}, FINDING, {}))
     go_round(world)
     world.mutes.now += HOUR
     world.end(world.living(mute_id)[0].id)
