@@ -119,12 +119,14 @@ def at_most(seconds: float) -> Iterator[None]:
 
 @dataclass
 class Wire:
-    """A TCP proxy before a server that can stop passing bytes on, as a dead network would."""
+    """A TCP proxy before a server that can stop passing bytes on, as a dead network would, and garble what it passes on."""
 
     server_port: int
     port: int = 0
     is_stalled: bool = False
     passed_bytes: int = 0
+    garbled: tuple[bytes, bytes] | None = None
+    """What either side says, and what arrives instead."""
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -149,7 +151,7 @@ class Wire:
                     self._moved.clear()
                     await self._moved.wait()
                 self.passed_bytes += len(data)
-                sink.write(data)
+                sink.write(data if self.garbled is None else data.replace(*self.garbled))
                 await sink.drain()
         sink.close()
 

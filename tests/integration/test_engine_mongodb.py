@@ -209,6 +209,15 @@ async def test_dead_network_ends_a_query_in_time_and_a_living_one_serves_the_nex
         assert (await ask.row(QueryType.MONGODB_BUILDINFO))["ok"] == 1.0
 
 
+async def test_garbage_in_an_answer_is_named_and_the_next_query_works(mongodb: DatabaseServer) -> None:
+    async with wire(mongodb) as proxy, asking(login_to(mongodb, port=proxy.port)) as ask:
+        # A type of value that BSON does not have.
+        proxy.garbled = (b"\x10slowms\x00", b"\x6eslowms\x00")
+        with pytest.raises((QueryFailed, Unreachable), match=r"BSON|garbage"):
+            await ask(QueryType.MONGODB_PROFILE)
+        assert (await ask.row(QueryType.MONGODB_BUILDINFO))["ok"] == 1.0
+
+
 async def test_cancelled_task_leaves_a_connection_that_works(mongodb: DatabaseServer) -> None:
     async with wire(mongodb) as proxy, asking(login_to(mongodb, port=proxy.port)) as ask:
         proxy.stall()

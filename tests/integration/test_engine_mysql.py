@@ -263,6 +263,16 @@ async def test_no_thread_is_left_behind_by_a_login_that_failed(mariadb: Database
     assert isinstance(error, LoginRefused)
 
 
+async def test_garbage_in_an_answer_costs_the_connection_and_the_next_query_opens_another(
+    mariadb: DatabaseServer,
+) -> None:
+    async with wire(mariadb) as proxy, asking(login_to(mariadb, port=proxy.port)) as ask:
+        proxy.garbled = (b"1234567", b"nothing")
+        with pytest.raises(Unreachable, match="broke: "):
+            await ask(SELECT, "1234560 + 7 AS number")
+        assert await ask.rows(SELECT, "1 AS one") == [{"one": 1}]
+
+
 async def test_cancelled_task_leaves_a_connection_that_works(mariadb: DatabaseServer) -> None:
     async with asking(login_to(mariadb)) as ask:
         slow = "COUNT(*) FROM mysql.help_topic a, mysql.help_topic b, mysql.help_topic c, mysql.help_topic d"

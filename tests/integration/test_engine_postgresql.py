@@ -273,6 +273,14 @@ async def test_dead_network_ends_a_query_in_time_and_a_living_one_serves_the_nex
         assert await ask.rows(SELECT, "1 AS one") == [{"one": 1}]
 
 
+async def test_value_that_is_not_of_its_type_fails_its_query_alone(postgresql: DatabaseServer) -> None:
+    async with wire(postgresql) as proxy, asking(login_to(postgresql, port=proxy.port)) as ask:
+        proxy.garbled = (b"1234567", b"nothing")
+        with pytest.raises(QueryFailed, match="not of its column's type"):
+            await ask(SELECT, "1234560 + 7 AS number")
+        assert await ask.rows(SELECT, "1 AS one") == [{"one": 1}]
+
+
 async def test_cancelled_task_leaves_a_connection_that_works(postgresql: DatabaseServer) -> None:
     async with asking(login_to(postgresql)) as ask:
         task = asyncio.create_task(ask(SELECT, "count(*) FROM generate_series(1, 10000000000)"))

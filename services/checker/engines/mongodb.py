@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
@@ -76,7 +75,7 @@ async def _first_answer(client: Client, login: Login, seconds: float) -> Mapping
                 break
         if asked.done():
             return unpacked(asked.result().raw)
-    except (PyMongoError, BSONError, OSError, ValueError, TypeError) as error:
+    except Exception as error:  # noqa: BLE001 (what speaks another protocol makes pymongo raise anything)
         failure: TargetError = login_failure(error, failures, login, seconds)
     else:
         failure = login_failure(failures[0], failures, login, seconds) if failures else silent(login, seconds)
@@ -204,7 +203,7 @@ class _Asking:
             failure: TargetError = QueryTimeout(f"no answer to {name} after {round(self._timeout_seconds, 1):g} s")
         except PyMongoError as error:
             failure = command_failure(error, name, self._login, self._timeout_seconds)
-        except (BSONError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 (a server that sends garbage makes pymongo raise anything)
             failure = Unreachable(
                 f"{self._login.target.address} answers {name} with garbage: {said(error, self._login)}"
             )

@@ -118,7 +118,7 @@ class MysqlConnection:
 
     async def _rows(self, wire: Wire, wanted: Statement, answering: Answering, seconds: float) -> Rows:
         budget = Budget(self._limits)
-        sql = _bounded(wanted, answering.server.flavour, seconds)
+        sql = bounded(wanted, answering.server.flavour, seconds)
         try:
             work = functools.partial(_in_transaction, wire, sql, budget, seconds)
             return await self._in_thread(wire, work, seconds + GRACE_SECONDS)
@@ -212,7 +212,7 @@ def _refuse_other_quotes(wanted: Statement, sql_mode: frozenset[str]) -> None:
         raise QueryRefused(message)
 
 
-def _bounded(wanted: Statement, flavour: str, seconds: float) -> str:
+def bounded(wanted: Statement, flavour: str, seconds: float) -> str:
     """Return the statement with the server's own bound on its time, where there is one that the check does not see."""
     if flavour == "mariadb":
         if wanted.reads_settings:

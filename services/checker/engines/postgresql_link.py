@@ -21,7 +21,14 @@ from services.checker.engines.budget import Budget, bytes_received, narrow
 from services.checker.engines.postgresql_errors import login_failure, query_failure
 from services.checker.engines.postgresql_values import text, textual_values
 from services.checker.engines.protocol import Limits, Login, Row, Rows, Server
-from services.checker.errors import QueryTimeout, ResultTooLarge, SecretUnavailable, TargetError, Unreachable
+from services.checker.errors import (
+    QueryFailed,
+    QueryTimeout,
+    ResultTooLarge,
+    SecretUnavailable,
+    TargetError,
+    Unreachable,
+)
 from services.checker.read_only import Statement
 from shared.targets import DEFAULT_PORTS
 
@@ -117,6 +124,8 @@ class Link:
             is_gone = bool(connection.closed)
             user = self._login.target.user or ("" if is_gone else connection.info.user)
             failure = query_failure(error, wanted, self._login, user, left, is_gone=is_gone)
+        except ValueError as error:
+            failure = QueryFailed(f"the server sent what is not of its column's type ({type(error).__name__})")
         raise failure
 
     async def close(self) -> None:

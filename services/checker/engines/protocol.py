@@ -1,6 +1,10 @@
 """What a checker needs of a database, the same for every engine: connect once, execute one query at a time, get rows
 of plain values, close. Each engine guarantees by itself that nothing is written, that a statement ends within its time
 and that no result grows without bound; what goes wrong is raised as one of ``services/checker/errors.py``.
+
+A query of the type CONNECTION is answered with one row: ``encrypted``, ``tls_version``, ``cipher``, ``authentication``
+(the method as the server calls it, None where it can't be known), ``user``, ``server_version``, ``flavour`` and
+``password_used``.
 """
 
 from collections.abc import Mapping, Sequence
