@@ -452,6 +452,7 @@ def test_a_run_without_waiting_prints_the_id_of_its_request(watchword: CommandLi
 
 
 def test_events_are_followed_live_as_lines_of_json(watchword: CommandLine) -> None:
+    publish(watchword, (subjects.verdict("postgresql", "db", "pg_one"), result("failed", WEAK).to_bytes()))
     with watchword.start("events", "check.result.*", "--target", "db", "-n", "1", "-o", "json") as process:
         assert process.stderr is not None
         assert "following" in process.stderr.readline()
@@ -492,8 +493,9 @@ def test_ctrl_c_ends_a_command_cleanly(watchword: CommandLine) -> None:
     assert "Traceback" not in err
 
 
-def test_a_reader_that_has_had_enough_is_no_failure(watchword: CommandLine) -> None:
-    with watchword.start("checks", "show", "pg_one", "-o", "json") as process:
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_reader_that_has_had_enough_is_no_failure(watchword: CommandLine, output: str) -> None:
+    with watchword.start("checks", "show", "pg_one", "-o", output) as process:
         assert process.stdout is not None
         process.stdout.close()
         assert process.wait(30) == 0

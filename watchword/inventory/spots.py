@@ -156,17 +156,16 @@ class Spot:
         return "nothing" if self.node.is_null or not self.node.text.strip() else "a single value"
 
     def model(self, model: type[Model], values: Mapping[str, object], spots: Mapping[str, "Spot"]) -> Model | None:
-        """Make a model of values that were read here; complain about each that it refuses, at its own spot. Of a value
-        that was complained about already, and of those that are absent for that reason, nothing more is said.
+        """Make a model of values that were read here; complain about each that it refuses, at its own spot. What is
+        absent may be so because it was complained about already: nothing more is said of it.
         """
         before = self.errors_below()
         try:
             made = model.model_validate(values)
         except ValidationError as refused:
             for error in refused.errors(include_url=False):
-                spot = self._spot_of(error["loc"], spots)
-                if not spot.errors_below() and not (error["type"] == "missing" and before):
-                    spot.complain(*_explain(error))
+                if not (error["type"] == "missing" and before):
+                    self._spot_of(error["loc"], spots).complain(*_explain(error))
             return None
         return None if before else made
 

@@ -231,6 +231,8 @@ def test_what_cannot_be_is_refused_with_a_reason(dsn: str, words: str) -> None:
         "mongodb://u:hunter2@a:b:c/x",
         "mysql://u:hunter2@db1/x?ssl-mode=no",
         "postgresql://u:hunter2",
+        "postgresql://db1/x?sslmode=hun+ter2!",
+        "mysql://db1/x?tls=hun%20ter2",
         "hunter2",
     ],
 )
