@@ -12,9 +12,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 import nats
 import structlog
+from faststream.nats import NatsCredentials, NatsSecurity, NatsToken, NatsUserPassword
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.errors import NoServersError
+from pydantic import SecretStr
 
 from shared.errors import NatsUnavailable
 from shared.settings import ProcessSettings
@@ -55,9 +57,9 @@ def complaints() -> Callable[[Exception], Awaitable[None]]:
     return complain
 
 
-def options(settings: ProcessSettings, name: str) -> dict[str, Any]:
-    """Return the keyword arguments of a connection, for nats-py and FastStream's broker alike."""
-    chosen: dict[str, Any] = {
+def manners(settings: ProcessSettings, name: str) -> dict[str, Any]:
+    """Return how a connection behaves, whoever we are: keyword arguments for nats-py and FastStream's broker alike."""
+    return {
         "name": name,
         "connect_timeout": 2,
         "reconnect_time_wait": 0.25,
@@ -68,19 +70,46 @@ def options(settings: ProcessSettings, name: str) -> dict[str, Any]:
         "inbox_prefix": settings.nats_inbox_prefix,
         "pending_size": 16 * 1024 * 1024,
     }
+
+
+def security(settings: ProcessSettings) -> NatsSecurity | None:
+    """Return who we are and how the connection is protected, as FastStream's broker wants it; None: nobody, plainly."""
+    context = _tls(settings)
+    if settings.nats_credentials is not None:
+        return NatsCredentials.from_file(settings.nats_credentials, ssl_context=context)
     if settings.nats_user is not None:
-        chosen["user"] = settings.nats_user
-        chosen["password"] = settings.nats_password.get_secret_value() if settings.nats_password else ""
+        return NatsUserPassword(settings.nats_user, _secret(settings.nats_password), ssl_context=context)
     if settings.nats_token is not None:
-        chosen["token"] = settings.nats_token.get_secret_value()
+        return NatsToken(_secret(settings.nats_token), ssl_context=context)
+    return NatsSecurity(ssl_context=context) if context is not None else None
+
+
+def options(settings: ProcessSettings, name: str) -> dict[str, Any]:
+    """Return all keyword arguments of a connection with nats-py."""
+    chosen = manners(settings, name)
     if settings.nats_credentials is not None:
         chosen["user_credentials"] = str(settings.nats_credentials)
-    if settings.nats_ca_file is not None or settings.nats_cert_file is not None:
-        context = ssl.create_default_context(cafile=str(settings.nats_ca_file) if settings.nats_ca_file else None)
-        if settings.nats_cert_file is not None:
-            context.load_cert_chain(settings.nats_cert_file, settings.nats_key_file)
+    elif settings.nats_user is not None:
+        chosen |= {"user": settings.nats_user, "password": _secret(settings.nats_password)}
+    elif settings.nats_token is not None:
+        chosen["token"] = _secret(settings.nats_token)
+    context = _tls(settings)
+    if context is not None:
         chosen["tls"] = context
     return chosen
+
+
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value else ""
+
+
+def _tls(settings: ProcessSettings) -> ssl.SSLContext | None:
+    if settings.nats_ca_file is None and settings.nats_cert_file is None:
+        return None
+    context = ssl.create_default_context(cafile=str(settings.nats_ca_file) if settings.nats_ca_file else None)
+    if settings.nats_cert_file is not None:
+        context.load_cert_chain(settings.nats_cert_file, settings.nats_key_file)
+    return context
 
 
 @contextlib.asynccontextmanager

@@ -5,7 +5,9 @@ process, or one for all stages of ``watchword up``.
 
 import asyncio
 import contextlib
+import errno
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +28,10 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 class PortInUse(WatchwordError):
     """The HTTP port is taken by another program; choose another one."""
+
+
+class AddressUnusable(WatchwordError):
+    """The HTTP address is not one of this machine, or its port may not be used."""
 
 
 def health_application(
@@ -61,19 +67,28 @@ def health_application(
     return application
 
 
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as refused:
+        if refused.errno == errno.EADDRINUSE:
+            message = f"port {port} on {host} is in use by another program; choose another one with --http-port"
+            raise PortInUse(message) from None
+        message = f"can't listen on port {port} of {host}: {refused.strerror}; choose others with --http-port"
+        raise AddressUnusable(message) from None
+
+
 @contextlib.asynccontextmanager
 async def serving(
     stages: Mapping[str, Problems], host: str, port: int, registry: CollectorRegistry = REGISTRY
 ) -> AsyncIterator[int]:
-    """Serve health on an address while the block runs, and yield the port. Raises ``PortInUse``."""
+    """Serve health on an address while the block runs, and yield the port. Raises ``PortInUse`` or
+    ``AddressUnusable``.
+    """
     configuration = uvicorn.Config(
-        health_application(stages, registry), host=host, port=port, log_config=None, lifespan="off", access_log=False
+        health_application(stages, registry), log_config=None, lifespan="off", access_log=False
     )
-    try:
-        listening = configuration.bind_socket()
-    except SystemExit:
-        message = f"port {port} on {host} is in use by another program; choose another one with --http-port"
-        raise PortInUse(message) from None
+    listening = _listen(host, port)
     server = uvicorn.Server(configuration)
     # The signals belong to whoever runs the stage.
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]

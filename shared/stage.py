@@ -165,9 +165,15 @@ class _Broker(NatsBroker):
 
 def make_stage(name: str, settings: ProcessSettings) -> Stage:
     """Return a stage that is not connected yet; nothing happens before its application runs."""
-    options = connecting.options(settings, f"watchword-{name}")
-    # Without a time for grace of its own: what was begun had it already when the subscriptions were drained.
-    broker = _Broker(connecting.servers(settings), logger=None, apply_types=False, graceful_timeout=None, **options)
+    broker = _Broker(
+        connecting.servers(settings),
+        security=connecting.security(settings),
+        logger=None,
+        apply_types=False,
+        # No time for grace of its own: what was begun had it already when the subscriptions were drained.
+        graceful_timeout=None,
+        **connecting.manners(settings, f"watchword-{name}"),
+    )
     return Stage(name, settings, broker, Subscriptions(broker, name))
 
 

@@ -275,24 +275,27 @@ async def test_stopping_an_idle_stage_takes_about_a_second_and_swallows_nothing(
         assert (again.seen, handled.seen) == ([(b"late", 1)], [])
 
 
-async def test_what_comes_while_it_stops_waits_for_no_timeout(start_nats: StartNats) -> None:
-    server, handled = start_nats(), Handled()
+async def test_what_comes_while_it_stops_is_not_begun_and_waits_for_no_timeout(start_nats: StartNats) -> None:
+    server, seen, begun_while_stopping = start_nats(), [], []
+    stages: list[Stage] = []
+
+    async def handle(stored: Stored, _: int) -> None:
+        seen.append(stored.data)
+        begun_while_stopping.extend([stored.data] if stages[0].subscriptions.is_draining else [])
+
     async with connected(server, is_declared=True) as (_, jetstream):
-
-        async def publish(number: int) -> None:
-            await jetstream.publish("check.requested", str(number).encode())
-
-        async with consuming(server, handled, slots=4):
-            await until(lambda: True, "it runs")
-            flood = asyncio.create_task(asyncio.wait_for(_publish_many(jetstream, 400), 60))
-            await until(lambda: len(handled.seen) > 20, "it is in the middle of it")
+        async with consuming(server, handle, slots=4) as stage:
+            stages.append(stage)
+            flood = asyncio.create_task(_publish_many(jetstream, 400))
+            await until(lambda: len(seen) > 20, "it is in the middle of it")
         await flood
+        assert begun_while_stopping == []
         again = Handled()
         began = time.monotonic()
         async with consuming(server, again, slots=4):
             await until(lambda: is_done(jetstream), "all is handled")
             assert time.monotonic() - began < DOOR.ack_wait_seconds - 5, "nothing was held until its time was over"
-        assert len({data for data, _ in handled.seen + again.seen}) == 400
+        assert len({*seen, *(data for data, _ in again.seen)}) == 400
 
 
 async def _publish_many(jetstream: JetStreamContext, count: int) -> None:
