@@ -21,7 +21,7 @@ from services.publisher.own_alerts import OURS, compare, ours
 from services.publisher.pace import Clock, Pace
 from services.publisher.posting import MOST_ALERTS, Poster
 from shared.alertmanager import AlertmanagerClient
-from shared.alertmanager_errors import AlertmanagerError, AlertmanagerUnavailable
+from shared.alertmanager_errors import AlertmanagerError
 
 LONGEST_PAUSE_SECONDS = 5.0
 READ_SECONDS = 30.0
@@ -57,7 +57,7 @@ class Delivery:
         self._poster = Poster(poster, self._outbox, ledger, current, clock, pace.lease_seconds)
         self._cut_off = CutOff(reader, ledger, clock, pace)
         self._news = asyncio.Event()
-        self._compared = asyncio.Event()
+        self._has_compared = False
         self._compare_at = 0.0
         self._started_at: dt.datetime | None = None
         self._unreachable: str | None = f"{reader.url} has not answered yet"
@@ -87,8 +87,6 @@ class Delivery:
                     metric.remove(self.url)
 
     async def _send(self) -> None:
-        # Results that don't say since when they fail begin when Alertmanager says so: it is asked first.
-        await self._compared.wait()
         failures = 0
         while True:
             await self._wait_for_work()
@@ -128,10 +126,8 @@ class Delivery:
                 if self._unreachable != str(failed):
                     log.warning("Alertmanager does not answer as it should", reason=str(failed))
                 self._unreachable = str(failed)
-                if not isinstance(failed, AlertmanagerUnavailable):
-                    self._compared.set()  # posting may do all the same, and says why when it does not
-            except BehindTheStreams:
-                self._compared.set()  # the sender knows what to do without the streams
+            except BehindTheStreams as behind:
+                log.debug("compared nothing", alertmanager=self.url, reason=str(behind))
             await asyncio.sleep(self._pace.look_seconds)
 
     async def _look(self) -> None:
@@ -152,7 +148,7 @@ class Delivery:
         turns, missing, lingering = compare(self._ledger, shown, self._clock.now())
         missing = [key for key in missing if not self._outbox.is_refused(key, self._ledger.states[key].version)]
         telemetry.COMPARISONS.labels(self.url).inc()
-        if has_restarted or (self._compared.is_set() and (missing or lingering)):
+        if has_restarted or (self._has_compared and (missing or lingering)):
             telemetry.REFILLED.labels(self.url).inc(len(missing))
             log.info(
                 "sending what Alertmanager lacks",
@@ -164,4 +160,4 @@ class Delivery:
         self._announce(turns)
         self.urge([*missing, *lingering])
         self._compare_at = self._clock.elapsed() + self._pace.compare_seconds
-        self._compared.set()
+        self._has_compared = True

@@ -6,7 +6,7 @@ when, is for ``endings.py`` and the ledger.
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from nats.errors import Error as NatsError
@@ -53,16 +53,18 @@ class Withdrawing:
             await asyncio.sleep(TICK_SECONDS)
             endings = self._ledger.endings(self._now())
             try:
-                for begin in range(0, len(endings), AT_A_TIME):
-                    await self._write_some(endings[begin : begin + AT_A_TIME])
+                await self.write(endings)
             except (BehindTheStreams, PublishUnconfirmed, NatsError, TimeoutError) as away:
                 log.warning("withdrawals wait", waiting=len(endings), reason=str(away) or type(away).__name__)
                 await asyncio.sleep(1.0)
 
-    async def _write_some(self, endings: list[Ending]) -> None:
-        await self._current.catch_up()
-        still = [self._ledger.ending_of(ending.subject, self._now()) for ending in endings]
-        await asyncio.gather(*(self._write(ending) for ending in still if ending))
+    async def write(self, endings: Sequence[Ending]) -> None:
+        """Write these, as far as they are still due when everything that is stored is known."""
+        for begin in range(0, len(endings), AT_A_TIME):
+            await self._current.catch_up()
+            some = endings[begin : begin + AT_A_TIME]
+            still = [self._ledger.ending_of(ending.subject, self._now()) for ending in some]
+            await asyncio.gather(*(self._write(ending) for ending in still if ending))
 
     async def _write(self, ending: Ending) -> None:
         if ending.what == "withdraw":

@@ -16,10 +16,13 @@ from services.publisher.ledger import Keeping, Ledger
 from services.publisher.outbox import Outbox
 from services.publisher.pace import Clock
 from services.publisher.posting import Poster
+from services.publisher.received import Received
+from services.publisher.withdrawing import Withdrawing
 from shared import subjects
 from shared.alertmanager import AlertmanagerClient
 from shared.alertmanager_api import PostedAlert, fingerprint
 from shared.configuration import Configuration
+from shared.events import CheckResult
 from shared.streams import CHECK_RESULTS
 from shared.subjects import ResultSubject
 from tests.conftest import StartAlertmanager, StartNats
@@ -46,6 +49,22 @@ class TestAlertmanagers:
             server.process.kill()
             server.process.restart()
             assert (await here.alert(seconds=5.0)).starts_at == first.starts_at
+
+    async def test_it_tells_since_when_a_silent_result_fires_and_hears_it_back_when_it_lost_it(
+        self, start_nats: StartNats, start_alertmanager: StartAlertmanager
+    ) -> None:
+        server = start_alertmanager()
+        silent = {"engine": "trivy", "target": "shop", "check": "cve"}
+        async with desk(start_nats(), server) as here:
+            async with here.publisher():
+                await here.verdict(finding(), **silent)
+                first = await here.alert()
+            await here.verdict(finding("the same in other words"), **silent)
+            async with here.publisher():
+                await until(lambda: here.alert_with_summary("the same in other words"), "the newer text")
+                server.process.kill()
+                server.process.restart()
+                assert (await here.alert()).starts_at == first.starts_at
 
     async def test_one_that_was_away_hears_what_was_resolved_meanwhile(
         self, start_nats: StartNats, start_alertmanager: StartAlertmanager
@@ -282,6 +301,42 @@ class AlwaysCurrent(Current):
     async def catch_up(self) -> None:
         if self.behind:
             raise BehindTheStreams(self.behind)
+
+
+class TestLateWithdrawals:
+    """A replica that decided, was stopped, and writes only now."""
+
+    @staticmethod
+    def stale(here: Desk, status: str, keeping: Keeping) -> tuple[Ledger, Withdrawing]:
+        view = Configuration()
+        view.apply(subjects.target_key(here.target_name), None, 1)
+        ledger = Ledger(view, keeping)
+        subject = ResultSubject("verdict", "postgresql", here.target_name, "superusers")
+        result = CheckResult(
+            status="withdrawn" if status == "withdrawn" else "passed",
+            engine="postgresql",
+            target=here.target_name,
+            check="superusers",
+        )
+        ledger.take(Received(subject, result, 1, now()), now())
+        return ledger, Withdrawing(here.jetstream, ledger, AlwaysCurrent(), now, "late")
+
+    async def test_it_does_not_end_a_newer_verdict(self, here: Desk) -> None:
+        await here.verdict()
+        await here.verdict(finding("newer"))
+        ledger, withdrawing = self.stale(here, "passed", Keeping())
+        await withdrawing.write(ledger.endings(now()))
+        verdict = await here.last_verdict()
+        assert verdict is not None
+        assert verdict.status == "failed"
+
+    async def test_it_does_not_empty_a_newer_verdict(self, here: Desk) -> None:
+        await here.verdict(status="withdrawn")
+        await here.verdict(finding("newer"))
+        ledger, withdrawing = self.stale(here, "withdrawn", Keeping(withdrawn=dt.timedelta(0)))
+        await withdrawing.write(ledger.endings(now()))
+        state = (await here.jetstream.stream_info(CHECK_RESULTS)).state
+        assert (state.first_seq, state.messages) == (2, 1)
 
 
 class TestPosting:

@@ -159,6 +159,7 @@ class TestEmptying:
         book.take(verdict(4, finding()))
         book.ledger.forget(ending)
         assert len(book.firing) == 1
+        assert book.take(verdict(5)) == ["resolved"]
 
 
 @pytest.mark.parametrize(
