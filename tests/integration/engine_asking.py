@@ -119,7 +119,7 @@ def at_most(seconds: float) -> Iterator[None]:
 
 @dataclass
 class Wire:
-    """A TCP proxy before a server that can stop passing bytes on, as a dead network would, and garble what it passes on."""
+    """A TCP proxy before a server that can stall as a dead network does, and garble what it passes on."""
 
     server_port: int
     port: int = 0

@@ -1,6 +1,6 @@
 """One connection to a MySQL or MariaDB server in the manner of pymysql, and what pymysql leaves open: TLS as the target
 asks for it, no password in clear over a wire in clear, values as the bytes the server sent, a bound on what comes in,
-and a way to end it from another thread. It blocks; ``mysql_session.py`` runs it in a thread of its own.
+and a way to end it from another thread. It blocks; ``mysql.py`` runs it in a thread of its own.
 """
 
 import contextlib
