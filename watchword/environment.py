@@ -19,9 +19,19 @@ def read_environment(kind: type[Settings], **over: object) -> Settings:
     try:
         settings = kind()
     except ValidationError as refused:
-        told = [
-            f"WATCHWORD_{'_'.join(str(part) for part in error['loc']).upper()}: {error['msg']}"
-            for error in refused.errors(include_url=False, include_input=False)
-        ]
-        raise EnvironmentRefused("; ".join(told)) from None
+        raise refusal_of(refused) from None
     return settings.model_copy(update=over)
+
+
+def is_of_environment(refused: ValidationError) -> bool:
+    """Say whether a model that refused something reads the environment; each stage's does when it is imported."""
+    return refused.title.endswith("Settings")
+
+
+def refusal_of(refused: ValidationError) -> EnvironmentRefused:
+    """Return which variables to correct. Their values are left out, for some are secrets."""
+    told = [
+        f"WATCHWORD_{'_'.join(str(part) for part in error['loc']).upper()}: {error['msg']}"
+        for error in refused.errors(include_url=False, include_input=False)
+    ]
+    return EnvironmentRefused("; ".join(told))

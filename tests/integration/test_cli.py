@@ -122,10 +122,12 @@ def test_wrong_usage_ends_with_2_and_says_what_would_be_right(words: tuple[str, 
     assert said in done.err
 
 
-def test_a_wrong_variable_of_the_environment_is_named() -> None:
-    done = CommandLine("nats://127.0.0.1:9", {"WATCHWORD_HTTP_PORT": "many"})("targets")
+@pytest.mark.parametrize("words", [("targets",), ("serve", "checker"), ("up",)], ids=" ".join)
+def test_a_wrong_variable_of_the_environment_is_named(words: tuple[str, ...]) -> None:
+    done = CommandLine("nats://127.0.0.1:9", {"WATCHWORD_HTTP_PORT": "many"}).run(*words)
     assert done.code == 2
-    assert "WATCHWORD_HTTP_PORT: " in done.err
+    assert done.err.startswith("error: WATCHWORD_HTTP_PORT: ")
+    assert len(done.err.splitlines()) == 1
 
 
 def test_targets_show_how_each_stands(watchword: CommandLine) -> None:
@@ -278,6 +280,50 @@ def test_the_doctor_sees_a_stream_that_was_changed(watchword: CommandLine) -> No
     assert [line["level"] for line in lines] == ["fail", "fail"]
     assert "MUTES differs: max_age" in lines[0]["what"]
     assert lines[1]["what"] == "missing: DEAD_LETTERS"
+
+
+def test_the_doctor_says_when_an_account_may_not_ask(start_nats: StartNats) -> None:
+    permissions = 'permissions: {publish: ["_INBOX.>"], subscribe: ["_INBOX.>"]}'
+    users = f'authorization {{ users: [{{user: "eve", password: "s", {permissions}}}] }}'
+    server = start_nats(extra_configuration=users)
+    login = {"WATCHWORD_NATS_USER": "eve", "WATCHWORD_NATS_PASSWORD": "s"}
+    done = CommandLine(server.url, login)("doctor", "-o", "json")
+    assert done.code == 3
+    assert [line["level"] for line in done.json] == ["ok", "fail"]
+    assert "may this account ask it?" in done.json[1]["to_do"]
+
+
+def at_a_terminal(watchword: CommandLine, answer: str, *words: str) -> tuple[int, str]:
+    """Run a command as somebody at a terminal, who answers its question."""
+    ours, theirs = pty.openpty()
+    with watchword.start(*words, stdin=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        said = b""
+        while not re.search(rb"[?:\]] ?:? *$", said.replace(b"\x1b[0m", b"")):
+            said += os.read(ours, 4096)
+        os.write(ours, f"{answer}\n".encode())
+        out, _ = process.communicate(timeout=60)
+    os.close(ours)
+    return process.returncode, said.decode() + out
+
+
+def test_removals_are_asked_for_at_a_terminal(watchword: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "watchword.yaml"
+    file.write_text("targets: [{name: db, dsn: 'postgresql://u@db1'}]\n")
+    code, said = at_a_terminal(watchword, "n", "apply", str(file))
+    assert code == 130
+    assert "Apply this?" in said
+    assert configuration(watchword).target("other") is not None
+    code, _ = at_a_terminal(watchword, "y", "apply", str(file))
+    assert code == 0
+    assert configuration(watchword).target("other") is None
+
+
+def test_a_mute_asks_why_at_a_terminal() -> None:
+    nowhere = CommandLine("nats://127.0.0.1:9")
+    code, said = at_a_terminal(nowhere, "moves on friday", "mute", "0a5ad1ecd9402d6d")
+    assert "Why is it muted?" in said
+    assert code == 3  # there is no server; what was answered was enough
 
 
 class Checker:

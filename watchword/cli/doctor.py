@@ -13,6 +13,8 @@ from email.utils import parsedate_to_datetime
 import httpx
 import typer
 from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
+from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.errors import NotFoundError
 from rich.text import Text
 
@@ -46,6 +48,7 @@ from watchword.cli.session import Session, asynchronous, session
 from watchword.cli.standings import standings
 from watchword.doctor import ConsumerFacts, Line
 
+PROBE_SECONDS = 3.0
 LOOKS = 4
 """A checker asks anew each second; between two questions it must not look as if it were gone."""
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
@@ -81,20 +84,32 @@ async def examine(here: Session) -> AsyncIterator[Line]:
     version = here.client.connected_server_version
     url = connecting.without_password(connecting.servers(here.settings)[0])
     yield judging.judge_server((version.major, version.minor, version.patch), url)
+    if not await _answers(here):
+        what = f"JetStream does not answer within {PROBE_SECONDS:g} s"
+        to_do = "is it enabled, and may this account ask it? Look for permission violations in the server's log"
+        yield Line("fail", "NATS", what, to_do)
+        return
     for gather in (_clock_of_nats, _streams, _stages, _configuration, _dead_letters):
-        async for line in _careful(gather(here), "NATS"):
+        async for line in _careful(gather(here)):
             yield line
 
 
-async def _careful(lines: AsyncIterator[Line], about: str) -> AsyncIterator[Line]:
+async def _answers(here: Session) -> bool:
+    """Say whether JetStream answers at all; what an account may not ask is met with silence."""
+    try:
+        await here.client.request(f"$JS.API.STREAM.INFO.{CHECK_REQUESTS}", b"", timeout=PROBE_SECONDS)
+    except (NatsTimeoutError, NoRespondersError):
+        return False
+    return True
+
+
+async def _careful(lines: AsyncIterator[Line]) -> AsyncIterator[Line]:
     """Turn what goes wrong while facts are gathered into a line of its own."""
     try:
         async for line in lines:
             yield line
-    except TimeoutError:
-        yield Line("fail", about, "no answer in 5 s", "may this account ask JetStream? See the permissions in the docs")
-    except (NatsError, WatchwordError) as failed:
-        yield Line("fail", about, str(failed) or type(failed).__name__, "")
+    except (NatsError, WatchwordError, TimeoutError) as failed:
+        yield Line("fail", "NATS", str(failed) or "no answer in 5 s; may this account ask for all of it?")
 
 
 async def _clock_of_nats(here: Session) -> AsyncIterator[Line]:

@@ -1,10 +1,11 @@
 """Which exit code a failure means. What is no failure that somebody foresaw is a bug, and shown as one."""
 
 import nats.errors
+from pydantic import ValidationError
 
 from shared.errors import NameRefused, ScheduleRefused, WatchwordError
 from watchword.cli.exits import COULD_NOT_LOOK, WRONG_USAGE, WrongUsage
-from watchword.environment import EnvironmentRefused
+from watchword.environment import EnvironmentRefused, is_of_environment, refusal_of
 from watchword.inventory.planning import WouldRemoveEverything
 from watchword.inventory.problems import InventoryRefused
 from watchword.inventory.reading import InventoryMissing
@@ -25,6 +26,8 @@ def unwrapped(failed: BaseException) -> BaseException:
     """Return what really failed: task groups wrap a single failure in a group."""
     while isinstance(failed, BaseExceptionGroup) and len(failed.exceptions) == 1:
         failed = failed.exceptions[0]
+    if isinstance(failed, ValidationError) and is_of_environment(failed):
+        return refusal_of(failed)
     return failed
 
 
