@@ -117,6 +117,43 @@ def test_it_stops_cleanly_with_everything_that_it_started(up: Up, number: signal
     assert "Traceback" not in up.said
 
 
+def test_it_stops_in_time_with_a_run_that_hangs(up: Up) -> None:
+    up.environment["WATCHWORD_CONNECT_SECONDS"] = "60"
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        port = silent.getsockname()[1]
+        up.start("--config", str(write_inventory(up, f"{{name: silent, dsn: 'postgresql://u@127.0.0.1:{port}'}}")))
+        silent.settimeout(30)
+        connection, _ = silent.accept()  # the run has begun
+        assert up.stop() < 10
+        connection.close()
+    assert "Traceback" not in up.said
+
+
+def test_it_tells_people_where_everything_is_and_what_to_type(up: Up, guarded: DatabaseServer) -> None:
+    file = write_inventory(up, f"{{name: orders-db, dsn: '{guarded.dsn}'}}")
+    process = up.spawn("--config", str(file), "-o", "table")
+    assert process.stdout is not None
+    lines: list[str] = []
+    while not lines or not lines[-1].startswith("Ctrl-C"):
+        lines.append(process.stdout.readline())
+        assert lines[-1], up.said
+    shown = "".join(lines)
+    assert f"+ {len(built_in_checks())} built-in checks" in shown
+    assert "+ target orders-db: postgresql at 127.0.0.1" in shown
+    assert f"nats://127.0.0.1:{up.nats_port}" in shown
+    assert f"http://127.0.0.1:{up.alertmanager_port} (embedded)" in shown
+    assert "/readyz" in shown
+    assert str(up.data) in shown
+    assert f"export WATCHWORD_NATS_URL=nats://127.0.0.1:{up.nats_port}" in shown
+    assert "watchword run --wait" in shown
+    assert "a password in clear is for a trial" in up.said
+    assert guarded.password is not None
+    assert guarded.password not in shown + up.said
+    up.stop()
+
+
 def test_it_starts_again_on_its_data(up: Up, guarded: DatabaseServer) -> None:
     file = write_inventory(up, f"{{name: orders-db, dsn: '{guarded.dsn}'}}")
     first = up.start("--config", str(file))

@@ -11,6 +11,7 @@ import typer
 
 from shared.declaring import declare
 from watchword.cli import up_shown
+from watchword.cli.applying import show_problems
 from watchword.cli.exits import GOOD
 from watchword.cli.options import NatsUrl, Output
 from watchword.cli.output import OutputFormat, note, print_json, print_json_line, say
@@ -86,6 +87,8 @@ def up(
     from watchword.up import Choices, Place, run_everything  # noqa: PLC0415 (the stages take half a second to import)
 
     def report(place: Place) -> None:
+        if place.inventory is not None:
+            show_problems(place.inventory)
         if output is OutputFormat.JSON:
             print_json_line(up_shown.as_json(place))
         else:

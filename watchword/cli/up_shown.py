@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from watchword.cli.applying import show_problems
 from watchword.cli.output import clean, note, say
 from watchword.inventory.showing import outcome, plan_lines
 from watchword.words import counted
@@ -33,7 +32,6 @@ def as_json(place: "Place") -> dict[str, object]:
 def show(place: "Place") -> None:
     """Print where everything is, for people."""
     if place.inventory is not None:
-        show_problems(place.inventory)
         for line in plan_lines(place.plan):
             say(line)
         say(f"{place.inventory.file}: {outcome(place.plan)}")
