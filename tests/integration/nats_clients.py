@@ -13,7 +13,7 @@ from shared.declaring import declare
 from watchword.embedded import EmbeddedServer
 
 
-async def until(look: Callable[[], Any], what: str, seconds: float = 30.0) -> None:
+async def until(look: Callable[[], Any], what: str, seconds: float = 60.0) -> None:
     """Look again and again until it is so."""
     try:
         async with asyncio.timeout(seconds):
@@ -35,10 +35,11 @@ async def connected(
     """A connection that comes back when the server does; with our streams when asked."""
     patient = {"max_reconnect_attempts": -1, "reconnect_time_wait": 0.1, "error_cb": _ignore}
     client = await nats.connect(server.url, **{**patient, **options})
+    jetstream = client.jetstream(timeout=10)  # the machine may be busy
     try:
         if is_declared:
-            await declare(client, client.jetstream())
-        yield client, client.jetstream()
+            await declare(client, jetstream)
+        yield client, jetstream
     finally:
         with contextlib.suppress(OSError):  # the server may be gone
             await client.close()
