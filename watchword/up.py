@@ -48,6 +48,8 @@ from watchword.inventory.planning import Plan
 from watchword.inventory.reading import Inventory, read_inventory
 from watchword.up_configuration import name_alertmanagers, named_by_others, write_configuration
 
+QUICK_SECONDS = 1.0
+"""Longer than this it only takes to find a program that has to be fetched first."""
 START_SECONDS = 60.0
 READY_SECONDS = 15.0
 """After this long it is said what is missing: an Alertmanager of somebody else may be down."""
@@ -190,10 +192,12 @@ async def _start_alertmanager(
     running: _Running,
     say: Callable[[str], None],
 ) -> Alertmanager:
-    say("looking for an Alertmanager to start; the first time it may have to be fetched")
-    # In a thread, for it may be fetched.
     plan = AlertmanagerSettings(folder / "alertmanager", port=choices.alertmanager_port)
-    server = await asyncio.to_thread(embedded_alertmanager, plan)
+    looking = asyncio.create_task(asyncio.to_thread(embedded_alertmanager, plan))
+    await asyncio.wait({looking}, timeout=QUICK_SECONDS)
+    if not looking.done():
+        say("fetching an Alertmanager, once; the next start finds it")
+    server = await looking
     await stack.enter_async_context(server)
     running.servers.append(server)
     return Alertmanager(name="embedded", urls=(server.url,))

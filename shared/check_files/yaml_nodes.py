@@ -115,12 +115,15 @@ class _Refused(Exception):
         self.broken = BrokenDocument(place, message, hint)
 
 
-def documents(text: str) -> Iterator[Node | BrokenDocument]:
-    """Yield each document of a file; after a broken one go on at the next line that begins with ``---``."""
+def documents(text: str, most_nodes: int = MAX_NODES) -> Iterator[Node | BrokenDocument]:
+    """Yield each document of a file; after a broken one go on at the next line that begins with ``---``.
+
+    An inventory of a large fleet has more values than a check file may have; it says so with ``most_nodes``.
+    """
     begin, line_offset = 0, 0
     while True:
         part = text[begin:]
-        composer = _Composer(part, line_offset)
+        composer = _Composer(part, line_offset, most_nodes)
         try:
             yield from composer.documents()
         except _Refused as refusal:
@@ -146,8 +149,9 @@ def _start_of_next_document(part: str, broken_line: int) -> int | None:
 class _Composer:
     """Turns libyaml's events into nodes; bounded, and without recursion into what an alias points to."""
 
-    def __init__(self, text: str, line_offset: int) -> None:
+    def __init__(self, text: str, line_offset: int, most_nodes: int) -> None:
         self._text = text
+        self._most_nodes = most_nodes
         self._lines: Sequence[str] = _LINE_BREAK.split(text)
         self._line_offset = line_offset
         self._anchors: dict[str, Node] = {}
@@ -184,8 +188,8 @@ class _Composer:
     def _node(self, event: yaml.Event, depth: int) -> Node:
         place = self._place(event.start_mark)
         self._nodes += 1
-        if self._nodes > MAX_NODES:
-            raise _Refused(place, f"more than {MAX_NODES:,} values in one file", "split the file")
+        if self._nodes > self._most_nodes:
+            raise _Refused(place, f"more than {self._most_nodes:,} values in one file", "split the file")
         if depth > MAX_DEPTH:
             raise _Refused(place, f"nested deeper than {MAX_DEPTH} levels")
         if isinstance(event, yaml.AliasEvent):

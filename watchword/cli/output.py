@@ -4,16 +4,16 @@ servers and other programs is cleaned, so that no name or text can steer the ter
 """
 
 import datetime as dt
-import io
 import json
 import logging
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 
 import structlog
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -93,17 +93,24 @@ def _plain(value: object) -> object:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
     """Print rows under their headings; a heading alone when there are none."""
+    if not sys.stdout.isatty():
+        sys.stdout.writelines(_plain_lines([[column.upper() for column in columns], *rows]))
+        return
     table = Table(box=None, show_edge=False, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column.upper(), overflow="fold")
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(clean(cell)) for cell in row))
-    if sys.stdout.isatty():
-        console().print(table)
-        return
-    written = io.StringIO()
-    Console(file=written, width=PIPED_WIDTH, color_system=None, force_terminal=False).print(table)
-    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in written.getvalue().splitlines()))
+    console().print(table)
+
+
+def _plain_lines(rows: Iterable[Sequence[str | Text]]) -> Iterator[str]:
+    """Yield rows in columns for a pipe: each one line however wide, nothing that a terminal alone understands."""
+    cells = [[clean(cell.plain if isinstance(cell, Text) else cell) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(padded).rstrip() + "\n"
 
 
 def clean(text: str, *, keep_lines: bool = False) -> str:

@@ -14,13 +14,16 @@ from shared.checks import Check
 from shared.configuration import Setting
 from shared.errors import WatchwordError
 from shared.targets import Target
+from watchword.inventory.collected import Names
 from watchword.inventory.problems import InventoryRefused, Problem
-from watchword.inventory.settings import Names, read_settings
+from watchword.inventory.settings import read_settings
 from watchword.inventory.spots import Complaints, Spot
 from watchword.inventory.targets import check_parameters, read_targets
 
 DEFAULT_FILE = Path("watchword.yaml")
 LARGEST_FILE_BYTES = 64 * 1024 * 1024
+MOST_VALUES = 5_000_000
+"""For some 200,000 targets; what makes a hostile file dangerous (depth, aliases) is bounded as in check files."""
 SECTIONS = ("targets", "checks", "settings", "alertmanagers", "mute", "metrics", "installation")
 
 
@@ -62,7 +65,7 @@ def read_inventory(file: Path, built_in: Sequence[Check]) -> Inventory:
     for one in written:
         check_parameters(one, checks, known)
     targets = {one.target.name: one.target for one in written}
-    settings = read_settings(sections, known, set(targets))
+    settings = read_settings(sections, checks, known, set(targets))
     if complaints.has_errors:
         raise InventoryRefused(list(dict.fromkeys(complaints.problems)))
     return Inventory(
@@ -101,7 +104,7 @@ def _text(file: Path) -> str:
 
 def _root(text: str, complaints: Complaints) -> Spot | None:
     found: list[Node] = []
-    for document in documents(text):
+    for document in documents(text, MOST_VALUES):
         if isinstance(document, BrokenDocument):
             place = document.place
             complaints.problems.append(

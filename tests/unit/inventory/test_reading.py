@@ -1,9 +1,23 @@
+import datetime as dt
 from pathlib import Path
 
 import pytest
 
+from shared.accepted import exception_names
 from shared.checks import Parameter
-from shared.configuration import Alertmanagers, Disabled, Installation, Interval, MetricsSource, Muting
+from shared.configuration import (
+    Alertmanagers,
+    Disabled,
+    Installation,
+    Interval,
+    MetricsSource,
+    Muting,
+    ParametersSet,
+    RiskAccepted,
+    SeverityOverride,
+)
+from shared.parameters import parameter_names
+from shared.severity import Severity
 from shared.targets import SecretReference, Tls
 from tests.unit.inventory.samples import a_check
 from watchword.inventory.problems import InventoryRefused
@@ -30,6 +44,9 @@ BUILT_IN = (
     a_check("pg_superusers", parameters={"most": Parameter(default=3), "names": Parameter(default=("a",))}),
     a_check("pg_trust"),
 )
+
+
+DB = "targets: [{name: db, engine: postgresql, host: x}]\n"
 
 
 def inventory_of(folder: Path, text: str) -> Inventory:
@@ -421,7 +438,44 @@ def test_an_inventory_that_says_nothing_is_empty(tmp_path: Path, text: str) -> N
             ),
             id="no cron line",
         ),
-        pytest.param("settings: {¦severity: {}}", "settings.severity: not supported yet; remove it", id="later"),
+        pytest.param(
+            "settings: {severity: [{check: pg_trust, severity: ¦high}]}",
+            "settings.severity[0].severity: can't be 'high'; "
+            "allowed: emergency, alert, critical, error, warning, notice, info, debug",
+            id="no severity",
+        ),
+        pytest.param(
+            "settings: {severity: [¦{check: pg_trust}]}",
+            "settings.severity[0]: 'severity' is missing",
+            id="severity of what",
+        ),
+        pytest.param(
+            DB + "settings: {exceptions: [¦{check: pg_trust, target: db, until: 2999-01-01, reason: x}]}",
+            "settings.exceptions[0]: 'by' is missing; say who accepts it",
+            id="accepted by nobody",
+        ),
+        pytest.param(
+            DB + "settings: {exceptions: [¦{check: pg_trust, target: db, reason: x, by: ada}]}",
+            "settings.exceptions[0]: 'until' is missing; an exception ends by itself; give a date such as 2027-01-31",
+            id="accepted for ever",
+        ),
+        pytest.param(
+            DB + "settings: {exceptions: [{check: pg_trust, target: db, until: ¦next year, reason: x, by: ada}]}",
+            "settings.exceptions[0].until: 'next year' is neither a date such as 2027-01-31 nor a moment such as "
+            "2027-01-31T18:00Z",
+            id="no date",
+        ),
+        pytest.param(
+            "settings: {parameters: [{check: pg_superusers, values: {¦mots: 1}}]}",
+            "settings.parameters[0].values.mots: check pg_superusers has no parameter 'mots'; did you mean 'most'?; "
+            "allowed: most, names",
+            id="no such parameter in the settings",
+        ),
+        pytest.param(
+            "settings: {parameters: [¦{check: pg_superusers}]}",
+            "settings.parameters[0]: 'values' is missing; write `values: {parameter: value}`",
+            id="parameters without values",
+        ),
         pytest.param(
             "mute: {¦until_resolved: true}", "mute.until_resolved: not supported yet; remove it", id="later, too"
         ),
@@ -513,6 +567,63 @@ mute: {default: long}
     ]
 
 
+def test_findings_are_judged_as_the_settings_say(tmp_path: Path) -> None:
+    inventory = inventory_of(
+        tmp_path,
+        """\
+targets: [{name: db, engine: postgresql, host: x}]
+settings:
+  severity:
+    - {check: pg_trust, severity: notice}
+    - {check: pg_trust, target: db, severity: critical, reason: exposed}
+  exceptions:
+    - {check: pg_trust, target: db, until: 2999-01-31, reason: lab, by: ada}
+    - {check: pg_trust, target: db, labels: {role: x, line: 7}, until: "2999-01-31T18:00+01:00", reason: lab, by: bob}
+  parameters:
+    - {check: pg_superusers, values: {most: 5}}
+    - {check: pg_superusers, labels: {environment: staging}, values: {most: 9, names: [b, c]}, reason: staging}
+""",
+    )
+    settings = inventory.settings
+    assert settings["severity", "pg_trust"] == SeverityOverride(author="watchword apply", severity=Severity.NOTICE)
+    exposed = SeverityOverride(author="watchword apply", severity=Severity.CRITICAL, reason="exposed")
+    assert settings["severity", "pg_trust", "db"] == exposed
+    plain = RiskAccepted(
+        author="watchword apply",
+        reason="lab",
+        by="ada",
+        check="pg_trust",
+        target="db",
+        until=dt.datetime(2999, 2, 1, tzinfo=dt.UTC),
+    )
+    assert settings[exception_names("pg_trust", "db", {})] == plain
+    labels = {"role": "x", "line": "7"}
+    until = dt.datetime(2999, 1, 31, 17, tzinfo=dt.UTC)
+    of_bob = plain.model_copy(update={"by": "bob", "labels": labels, "until": until})
+    assert settings[exception_names("pg_trust", "db", labels)] == of_bob
+    assert settings[parameter_names("pg_superusers", {})].values == {"most": 5}  # type: ignore[attr-defined] # a ParametersSet
+    assert settings[parameter_names("pg_superusers", {"environment": "staging"})] == ParametersSet(
+        author="watchword apply",
+        reason="staging",
+        check="pg_superusers",
+        labels={"environment": "staging"},
+        values={"most": 9, "names": ("b", "c")},
+    )
+    assert inventory.warnings == ()
+
+
+def test_an_exception_whose_time_is_over_and_names_that_are_not_here_are_warnings(tmp_path: Path) -> None:
+    inventory = inventory_of(
+        tmp_path, "settings: {exceptions: [{check: cve, target: shop, until: 2020-01-31, reason: x, by: ada}]}\n"
+    )
+    assert [(warning.path.rpartition(".")[2], warning.message) for warning in inventory.warnings] == [
+        ("check", "this file has no check 'cve'"),
+        ("target", "this file has no target 'shop'"),
+        ("until", "its time is over, so nothing is accepted"),
+    ]
+    assert exception_names("cve", "shop", {}) in inventory.settings
+
+
 def test_a_name_is_counted_in_bytes(tmp_path: Path) -> None:
     (mistake,) = mistakes(tmp_path, f"targets: [{{name: {'ü' * 61}, engine: mysql, host: x}}]")
     assert mistake == "1:18: targets[0].name: is longer than 120 bytes"
@@ -542,3 +653,10 @@ alertmanagers: [{url: "http://a", bearer_token: hunter2}, {url: "http://b", basi
     )
     assert len(found) > 3
     assert not any("hunter2" in line for line in found)
+
+
+def test_a_large_fleet_fits_into_one_file(tmp_path: Path) -> None:
+    targets = "".join(
+        f"  - {{name: db-{number}, engine: mysql, host: h, labels: {{a: b}}}}\n" for number in range(20_000)
+    )
+    assert len(inventory_of(tmp_path, f"targets:\n{targets}").targets) == 20_000
