@@ -53,14 +53,14 @@ def read(model: type[EventModel], data: bytes, headers: Mapping[str, str] | None
         raise MessageRefused(explain(refused)) from None
 
 
-def explain(refused: ValidationError) -> str:
-    """Say in one line which field is wrong and how, without repeating long values."""
+def explain(refused: ValidationError, *, shows_value: bool = True) -> str:
+    """Say in one line which field is wrong and how, without repeating long values; none where it may be a secret."""
     errors = refused.errors(include_url=False, include_context=False)
     first = errors[0]
     where = ".".join(str(part) for part in first["loc"]) or "the message"
-    value = json.dumps(first["input"], default=str)[:80]
+    value = f", got {json.dumps(first['input'], default=str)[:80]}" if shows_value else ""
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return f"{where}: {first['msg']}, got {value}{more}"
+    return f"{where}: {first['msg']}{value}{more}"
 
 
 def _json_object(data: bytes) -> dict[str, object]:
