@@ -15,6 +15,7 @@ from shared import subjects
 from shared.checks import Check
 from shared.cloudevents import explain
 from shared.errors import NameRefused
+from shared.events import Moment
 from shared.severity import Severity
 from shared.targets import SecretReference, Target, Tls
 
@@ -60,7 +61,23 @@ class RiskAccepted(Setting):
     target: str
     labels: dict[str, str] = Field(default_factory=dict)
     """The finding's labels; only those given must agree."""
-    until: dt.datetime
+    until: Moment
+    by: str = ""
+    """Who accepts it, which may be somebody else than the author of the setting."""
+
+    @property
+    def accepted_by(self) -> str:
+        """Return who accepts it."""
+        return self.by or self.author
+
+
+class ParametersSet(Setting):
+    """Values for the parameters of a check, on all targets or on those with certain labels."""
+
+    check: str
+    labels: dict[str, str] = Field(default_factory=dict)
+    """The target's labels; all of them must agree."""
+    values: dict[str, bool | int | float | str | tuple[str, ...]]
 
 
 class Credential(BaseModel):
@@ -115,12 +132,16 @@ SETTING_MODELS: Mapping[str, type[Setting]] = {
     "schedule": Interval,
     "severity": SeverityOverride,
     "exception": RiskAccepted,
+    "parameters": ParametersSet,
     "alertmanagers": Alertmanagers,
     "muting": Muting,
     "metrics": MetricsSource,
     "installation": Installation,
 }
 """The model of each kind of setting; a key is ``setting.<origin>.<kind>[.<names>…]``."""
+
+SEVERAL_OF_A_CHECK = frozenset({"exception", "parameters"})
+"""Kinds of which a check may have any number; their keys end in a digest of what tells one from another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +176,8 @@ class Configuration:
     """Entries that this version does not understand, with the reason; their last readable value stays."""
     revision: int = 0
     """The newest revision seen."""
+    _of_check: dict[tuple[str, str], dict[tuple[str, ...], Entry[Setting]]] = field(default_factory=dict)
+    """Of the kinds of which a check may have several: by kind and check, what ``settings`` has of them."""
 
     def apply(self, key: str, data: bytes | None, revision: int) -> Change:
         """Take in one entry; ``data`` None is an explicit removal. Never raises: what is broken is remembered."""
@@ -173,12 +196,14 @@ class Configuration:
                     change = Change("check", name, revision, is_removal)
                 case ("setting", _, kind, *names) if kind in SETTING_MODELS:
                     setting = None if data is None else SETTING_MODELS[kind].model_validate_json(data)
-                    self.settings[parts[1:]] = Entry(setting, revision)
+                    entry = self.settings[parts[1:]] = Entry(setting, revision)
+                    if kind in SEVERAL_OF_A_CHECK and names:
+                        self._of_check.setdefault((kind, names[0]), {})[parts[1:]] = entry
                     change = Change("setting", kind, revision, is_removal, tuple(names))
                 case _:
                     return self._not_understood(key, "no kind of entry that this version knows", revision)
         except ValidationError as broken:
-            return self._not_understood(key, explain(broken), revision)
+            return self._not_understood(key, explain(broken, shows_value=False), revision)
         except NameRefused as broken:
             return self._not_understood(key, str(broken), revision)
         self.unreadable.pop(key, None)
@@ -223,6 +248,21 @@ class Configuration:
             if entry is not None and isinstance(entry.value, model):
                 return entry.value
         return None
+
+    def settings_of_check(self, model: type[Value], kind: str, check: str) -> list[Value]:
+        """Return everything of one kind that is set for a check, a person's word instead of the file's, by key."""
+        chosen: dict[tuple[str, ...], Value] = {}
+        for origin in reversed(ORIGINS):
+            for key, entry in self._of_check.get((kind, check), {}).items():
+                if key[0] == origin and isinstance(entry.value, model):
+                    chosen[key[1:]] = entry.value
+        return [value for _, value in sorted(chosen.items(), key=lambda one: one[0])]
+
+    def settings_revision(self, kind: str, check: str, *target: str) -> int:
+        """Return the newest revision that set or removed any of them; with a target, of those for it."""
+        entries = self._of_check.get((kind, check), {}).items()
+        fitting = (entry.revision for key, entry in entries if key[3 : 3 + len(target)] == target)
+        return max(fitting, default=0)
 
     def setting_revision(self, kind: str, *names: str) -> int:
         """Return the newest revision that set or removed something, 0 when nothing ever did."""

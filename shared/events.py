@@ -105,6 +105,14 @@ class CheckStarted(Event):
     started_at: Moment
 
 
+class Accepted(Event):
+    """The word of somebody who accepts a finding for a time."""
+
+    until: Moment
+    by: str = ""
+    reason: str = ""
+
+
 class Finding(Event):
     """One weakness that a check saw. Its identity is severity and labels; texts may change from run to run."""
 
@@ -116,6 +124,8 @@ class Finding(Event):
     failing_since: Moment | None = None
     remediation: str = ""
     """The statement that fixes it, with the labels filled in; empty when the check gives none."""
+    accepted: Accepted | None = None
+    """Who accepts it until when, as of the run. It fires no alert until then, and is no transition."""
 
     def key(self, engine: str, target: str, check: str) -> str:
         """Return what tells this finding from all others; the target's labels are no part of it."""

@@ -22,7 +22,7 @@ SHORTEST_INTERVAL = dt.timedelta(seconds=1)
 LONGEST_INTERVAL = dt.timedelta(days=366)
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_DURATION = re.compile(r"(?:\d+[wdhms])+")
+_DURATION = re.compile(r"(?:[0-9]+[wdhms])+")
 ALLOWED = "standard, frequent, rare, a duration such as 90s, 15m, 12h or 1d, or cron such as '30 3 * * 1 Europe/Berlin'"
 
 
@@ -50,7 +50,7 @@ def parse_duration(text: str) -> dt.timedelta:
     if not _DURATION.fullmatch(stripped):
         message = f"{text!r} is not a duration such as 90s, 15m, 12h or 1d12h"
         raise ScheduleRefused(message)
-    seconds = sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([wdhms])", stripped))
+    seconds = sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"([0-9]+)([wdhms])", stripped))
     if seconds > LONGEST_INTERVAL.total_seconds():
         message = f"{text!r} is longer than a year"
         raise ScheduleRefused(message)
@@ -146,4 +146,6 @@ def revision_of(configuration: Configuration, target: Target, checks: list[Check
         for kind in ("disabled", "interval", "severity"):
             revisions.append(configuration.setting_revision(kind, check.name))
             revisions.append(configuration.setting_revision(kind, check.name, target.name))
+        revisions.append(configuration.settings_revision("exception", check.name, target.name))
+        revisions.append(configuration.settings_revision("parameters", check.name))
     return max(revisions)

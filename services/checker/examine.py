@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from services.checker.applicability import why_not
-from services.checker.engines.protocol import Connect, Connection, Document, Limits, Login, Server, Value
+from services.checker.engines.protocol import Connect, Connection, Document, Limits, Login, Server
 from services.checker.errors import NotHere, SomeDatabasesFailed, TargetError, Unreachable
 from services.checker.script import ScriptFinding, ScriptJob, ScriptOutcome
 from shared.checks import Check, Query
+from shared.configuration import Configuration
 from shared.errors import LeaseLost
+from shared.parameters import parameters_of
 from shared.targets import Target
 
 SHORTEST_STATEMENT_SECONDS = 0.2
@@ -77,12 +79,14 @@ async def examine(
     connect: Connect,
     scripts: EvaluatesScripts,
     limits: Limits,
+    configuration: Configuration | None = None,
     remaining_seconds: Callable[[], float] = lambda: float("inf"),
 ) -> Examination:
     """Run checks on a target and return what each came to.
 
-    ``remaining_seconds`` is what is left of the lease; it is looked at before each statement. Raises ``LeaseLost`` when
-    it ran out; never raises for what the target or a check does.
+    The configuration has the parameters that are set for targets with certain labels. ``remaining_seconds`` is what
+    is left of the lease; it is looked at before each statement. Raises ``LeaseLost`` when it ran out; never raises for
+    what the target or a check does.
     """
     try:
         connection = await connect(login(), limits)
@@ -96,7 +100,10 @@ async def examine(
         answers = await _ask(connection, list(queries), limits, remaining_seconds)
     finally:
         await connection.close()
-    evaluated = await asyncio.gather(*(_evaluate(check, target, answers, scripts) for check in wanted))
+    view = configuration or Configuration()
+    evaluated = await asyncio.gather(
+        *(_evaluate(check, parameters_of(check, target, view), answers, scripts) for check in wanted)
+    )
     outcomes = {outcome.check.name: outcome for outcome in evaluated}
     ordered = tuple(
         outcomes.get(check.name) or Outcome(check, "skipped", reason=skipped[check.name]) for check in checks
@@ -133,7 +140,7 @@ async def _ask(
 
 
 async def _evaluate(
-    check: Check, target: Target, answers: Mapping[Query, Answer], scripts: EvaluatesScripts
+    check: Check, parameters: Mapping[str, object], answers: Mapping[Query, Answer], scripts: EvaluatesScripts
 ) -> Outcome:
     own = [answers[query] for query in check.queries]
     queries_ms = sum(answer.duration_ms for answer in own)
@@ -150,7 +157,7 @@ async def _evaluate(
             script=check.script,
             format=check.format,
             documents=tuple(documents),
-            parameters=parameters_of(check, target),
+            parameters=parameters,
         )
     )
     duration_ms = queries_ms + result.duration_ms
@@ -163,12 +170,6 @@ async def _evaluate(
             check, "error", found, _joined(errors), printed, duration_ms, result.duration_ms, is_partial=True
         )
     return Outcome(check, "failed" if found else "passed", found, None, printed, duration_ms, result.duration_ms)
-
-
-def parameters_of(check: Check, target: Target) -> dict[str, Value]:
-    """Return the values of a check's parameters on a target: the check's defaults, overridden by the target's."""
-    overridden = target.parameters.get(check.name, {})
-    return {name: overridden.get(name, parameter.default) for name, parameter in check.parameters.items()}
 
 
 def _joined(errors: Sequence[TargetError]) -> str:

@@ -8,7 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from services.checker.script import ScriptFinding
+from shared.accepted import stamped
 from shared.checks import Check
+from shared.configuration import RiskAccepted
 from shared.events import LARGEST_RESULT_BYTES, MOST_FINDINGS, Finding
 from shared.remediation import render_remediation
 from shared.severity import Severity
@@ -34,8 +36,10 @@ def findings_of(
     previous: Sequence[Finding],
     now: dt.datetime,
     severity: Severity | None = None,
+    exceptions: Sequence[RiskAccepted] = (),
 ) -> list[Finding]:
-    """Return the findings of a verdict. ``severity`` replaces the script's where the settings say so.
+    """Return the findings of a verdict. ``severity`` replaces the script's where the settings say so; what somebody
+    accepts now says who does.
 
     At most 200 findings and 512 KiB: those of the previous verdict are kept first, then by their labels, and one
     finding more says how many were left out.
@@ -53,7 +57,7 @@ def findings_of(
             remediation=render_remediation(check.remediation, labels, check.engine)[:LONGEST_TEXT],
         )
         failing_since = since.get(finding.key(check.engine, target, check.name)) or now
-        made.append(finding.model_copy(update={"failing_since": failing_since}))
+        made.append(stamped(finding.model_copy(update={"failing_since": failing_since}), exceptions, now))
     return _capped(check, target, made, since, now)
 
 

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from services.checker.examine import Outcome
 from services.checker.findings import findings_of, readable
 from shared import subjects
-from shared.configuration import Configuration, SeverityOverride
+from shared.accepted import exceptions_for, severity_here, stamped
+from shared.configuration import Configuration
 from shared.errors import NameRefused
 from shared.events import CheckResult, Finding
 from shared.following import Stored
@@ -84,11 +85,9 @@ def results_of(
         "duration_ms": round(outcome.duration_ms, 3),
         "printed": [readable(line, 1000) for line in outcome.printed[:MOST_PRINTED_LINES]] or None,
     }
-    override = configuration.setting(SeverityOverride, "severity", check.name, target.name) or configuration.setting(
-        SeverityOverride, "severity", check.name
-    )
-    severity = override.severity if override else None
-    findings = findings_of(check, target.name, outcome.found, previous.findings, now, severity)
+    severity = severity_here(configuration, check.name, target.name)
+    exceptions = exceptions_for(configuration, check.name, target.name)
+    findings = findings_of(check, target.name, outcome.found, previous.findings, now, severity, exceptions)
     reason = readable(outcome.reason, LONGEST_REASON) if outcome.reason else None
     if outcome.status == "error":
         error = CheckResult(status="error", reason=reason, **common)
@@ -96,7 +95,7 @@ def results_of(
             return ResultsOfCheck(None, error)
         seen = {finding.key(check.engine, target.name, check.name) for finding in findings}
         unseen = [old for old in previous.findings if old.key(check.engine, target.name, check.name) not in seen]
-        together = [*findings, *unseen]
+        together = [*findings, *(stamped(old, exceptions, now) for old in unseen)]
         verdict = CheckResult(status="failed", findings=together, reason=reason, **common) if findings else None
         return ResultsOfCheck(verdict, error)
     return ResultsOfCheck(CheckResult(status=outcome.status, findings=findings, reason=reason, **common), None)

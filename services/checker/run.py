@@ -99,6 +99,7 @@ async def perform(checker: Checker, begun: Begun) -> CheckFinished:
                 connect=checker.connects[target.engine],
                 scripts=checker.scripts,
                 limits=checker.limits,
+                configuration=checker.configuration.view,
                 remaining_seconds=lambda: lease.remaining_seconds,
             ),
         )

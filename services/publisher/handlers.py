@@ -6,7 +6,7 @@ and another does again when that one dies; the events' ids let JetStream drop th
 import asyncio
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nats.aio.client import Client
 from nats.js import JetStreamContext
@@ -16,7 +16,9 @@ from services.publisher.endings import is_in_inventory
 from services.publisher.errors import ResultBroken
 from services.publisher.received import Received, read_result
 from services.publisher.transitions import transitions
+from shared.accepted import exceptions_for, stamped
 from shared.cloudevents import headers_of
+from shared.configuration import Configuration
 from shared.events import AlertChanged
 from shared.following import Stored
 from shared.publishing import publish
@@ -53,6 +55,8 @@ class Events:
         if is_in_inventory(received.subject):
             target = view.target(received.subject.target)
             labels = target.labels if target else {}
+        else:  # no checker has looked up who accepts what was found
+            received, before = _stamped(received, view), before and _stamped(before, view)
         events = transitions(received, before, target_labels=labels, stream_created=created)
         await asyncio.gather(*(self._publish(event) for event in events))
 
@@ -82,3 +86,10 @@ class Events:
             stream=ALERT_EVENTS,
         )
         telemetry.ALERT_EVENTS.labels(event.transition).inc()
+
+
+def _stamped(received: Received, view: Configuration) -> Received:
+    """Return a result whose findings say who accepts them, as of the time it was stored."""
+    exceptions = exceptions_for(view, received.subject.check, received.subject.target)
+    findings = [stamped(finding, exceptions, received.stored_at) for finding in received.result.findings]
+    return replace(received, result=received.result.model_copy(update={"findings": findings}))

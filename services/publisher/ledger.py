@@ -1,23 +1,23 @@
 """What stands for each check on each target, and which alerts follow from it? The ledger folds results and the
-configuration: an alert fires when the last verdict of its subject holds it, and nothing but a verdict, an explicit
-removal or its own time ends it. The order in which news arrives does not matter, only the last verdict of each subject
-and the configuration do. It answers each piece of news with the turns that alerts took; sending them is for others. It
-has no clock: every call brings the time.
+configuration: an alert fires when the last verdict of its subject holds it and nobody accepts it, and nothing but a
+verdict, an explicit removal, such a word or its own time ends it. The order in which news arrives does not matter, only
+the last verdict of each subject and the configuration do. It answers each piece of news with the turns that alerts
+took; sending them is for others. It has no clock: every call brings the time.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from services.publisher.alert_states import AlertStates, Turn
 from services.publisher.alerts import Alert, alerts_of, as_unconfirmed, own_prefix, unconfirmed_since
 from services.publisher.endings import SILENT_FOR, Deadlines, Ending, expiry, explicit_end, is_in_inventory
-from services.publisher.received import Received
+from services.publisher.received import Received, is_earlier
+from shared.accepted import exceptions_for, in_words, without_accepted
 from shared.configuration import Change, Configuration, Installation
-from shared.errors import NameRefused
-from shared.events import CheckResult
-from shared.subjects import ResultSubject, parse_sequence_id
+from shared.events import Accepted, CheckResult
+from shared.subjects import ResultSubject
 
 NO_INSTALLATION = "urn:watchword:unnamed"
 
@@ -73,6 +73,7 @@ class Ledger:
         self._by_check: dict[str, set[ResultSubject]] = {}
         self._unconfirmed: set[ResultSubject] = set()
         self._deadlines = Deadlines()
+        self._accepted = Deadlines()
         self._may_end: set[ResultSubject] = set()
         self.states = AlertStates()
         self.prefix = self._own_prefix()
@@ -110,7 +111,7 @@ class Ledger:
                 subjects = self._by_target.get(change.name, ())
             case Change(kind="check"):
                 subjects = self._by_check.get(change.name, ())
-            case Change(kind="setting", name="disabled", names=(check, *target)):
+            case Change(kind="setting", name="disabled" | "exception", names=(check, *target)):
                 of_check = self._by_check.get(check, ())
                 subjects = [subject for subject in of_check if not target or subject.target == target[0]]
             case Change(kind="setting", name="installation"):
@@ -155,9 +156,14 @@ class Ledger:
         return self._settle(subject, standing, now, "kept alive: it is ours and no verdict about it is known")
 
     def sweep(self, now: dt.datetime) -> list[Turn]:
-        """Forget what was resolved long ago, and end what was kept alive without a verdict for too long."""
+        """Forget what was resolved long ago, end what was kept alive without a verdict for too long, and let fire what
+        is accepted no more.
+        """
         self.states.forget_resolved(now - self._keeping.resolved)
         turns: list[Turn] = []
+        for subject in dict.fromkeys(self._accepted.due(now)):
+            if subject in self._standings:
+                turns += self._settle(subject, self._standings[subject], now, "it is accepted no more")
         for subject in list(self._unconfirmed):
             standing = self._standings[subject]
             if (standing.unconfirmed_since or now) <= now - self._keeping.unconfirmed:
@@ -219,7 +225,7 @@ class Ledger:
 
     def _take_error(self, standing: _Standing, received: Received) -> None:
         """Remember an error for the day when its subject ends. One of a run before the last verdict's says nothing."""
-        is_late = standing.verdict is not None and _is_earlier(received.result.run, standing.verdict.run)
+        is_late = standing.verdict is not None and is_earlier(received.result.run, standing.verdict.run)
         if is_late or received.sequence <= standing.error_sequence:
             return
         standing.error_sequence, standing.error_at = received.sequence, received.stored_at
@@ -237,7 +243,10 @@ class Ledger:
         ended = explicit_end(self._view, subject)
         if ended is not None:
             self._may_end.add(subject)
-        wanted = _NONE if ended is not None else self._wanted(subject, standing, now)
+        wanted, accepted = (_NONE, []) if ended is not None else self._wanted(subject, standing, now)
+        if accepted:
+            self._accepted.add(min(one.until for one in accepted), subject)
+            ended = in_words(accepted[0])
         before, standing.alerts = standing.alerts, wanted
         since = standing.verdict.stored_at if standing.verdict is not None else now
         fired = [
@@ -250,15 +259,20 @@ class Ledger:
         turns = (self.states.resolve(fingerprint, subject, now=now, reason=reason) for fingerprint in gone)
         return [turn for turn in turns if turn]
 
-    def _wanted(self, subject: ResultSubject, standing: _Standing, now: dt.datetime) -> Mapping[str, Alert]:
+    def _wanted(
+        self, subject: ResultSubject, standing: _Standing, now: dt.datetime
+    ) -> tuple[Mapping[str, Alert], Sequence[Accepted]]:
+        """Return the alerts that should fire now, and the words that keep others from it."""
         verdict = standing.verdict
         if verdict is None:
-            return standing.alerts
+            return standing.alerts, ()
         is_expired = verdict.expires_at is not None and verdict.expires_at <= now
         if verdict.failed is None or is_expired:
-            return _NONE
+            return _NONE, ()
         check = self._view.check(subject.check) if is_in_inventory(subject) else None
-        result = CheckResult.model_validate_json(verdict.failed)
+        failed = CheckResult.model_validate_json(verdict.failed)
+        exceptions = exceptions_for(self._view, subject.check, subject.target)
+        result, accepted = without_accepted(failed, exceptions, now)
         alerts = alerts_of(
             subject,
             result,
@@ -267,7 +281,9 @@ class Ledger:
             check_summary=check.summary if check else "",
         )
         since = standing.unconfirmed_since
-        return alerts if since is None else {key: as_unconfirmed(alert, since) for key, alert in alerts.items()}
+        if since is not None:
+            alerts = {key: as_unconfirmed(alert, since) for key, alert in alerts.items()}
+        return alerts, accepted
 
     def _target_labels(self, subject: ResultSubject, standing: _Standing, failed: CheckResult) -> Mapping[str, str]:
         if not is_in_inventory(subject):
@@ -286,12 +302,3 @@ def _error_expiry(subject: ResultSubject, standing: _Standing) -> dt.datetime | 
     """Return when nothing but errors of another program are old enough to end."""
     is_bound = is_in_inventory(subject) or standing.error_at is None
     return None if is_bound or standing.error_at is None else standing.error_at + SILENT_FOR
-
-
-def _is_earlier(run: str | None, other: str | None) -> bool:
-    if run is None or other is None:
-        return False
-    try:
-        return parse_sequence_id(run) < parse_sequence_id(other)
-    except NameRefused:  # the run of another program, which may be named in any way
-        return False

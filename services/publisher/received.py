@@ -10,7 +10,7 @@ from shared.cloudevents import read
 from shared.errors import MessageRefused, NameRefused
 from shared.events import CheckResult
 from shared.following import Stored
-from shared.subjects import ResultSubject, parse_result
+from shared.subjects import ResultSubject, parse_result, parse_sequence_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +44,13 @@ def read_result(stored: Stored) -> Received:
         raise ResultBroken(message)
     subject = named if named.kind == "verdict" else ResultSubject("verdict", named.engine, named.target, named.check)
     return Received(subject, result, stored.sequence, stored.stored_at)
+
+
+def is_earlier(run: str | None, other: str | None) -> bool:
+    """Say whether a run was before another one; False where that can't be told."""
+    if run is None or other is None:
+        return False
+    try:
+        return parse_sequence_id(run) < parse_sequence_id(other)
+    except NameRefused:  # the run of another program, which may be named in any way
+        return False

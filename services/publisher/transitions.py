@@ -1,12 +1,14 @@
 """Which alerts began and ended with a verdict? Seen against the one before it, by the findings' keys: the target's
-labels are no part of a key, so an edit of the inventory is no transition. The same two verdicts always give the same
-events with the same ids. Where the verdicts come from, and where the events go, is for the handler.
+labels are no part of a key, so an edit of the inventory is no transition; what somebody accepts does not count as
+there. The same two verdicts always give the same events with the same ids. Where the verdicts come from, and where the
+events go, is for the handler.
 """
 
 import datetime as dt
 from collections.abc import Mapping
 
 from services.publisher.received import Received
+from shared.accepted import in_words, is_accepted
 from shared.alert_labels import alert_labels
 from shared.events import AlertChanged, Finding
 from shared.subjects import sequence_id
@@ -17,6 +19,7 @@ def transitions(
 ) -> list[AlertChanged]:
     """Return what a verdict changed, ended alerts first."""
     now, then = _by_key(received), _by_key(before) if before else {}
+    accepted = _accepted(received)
     identifier = sequence_id(stream_created, received.sequence)
 
     def event(key: str, finding: Finding, *, is_firing: bool) -> AlertChanged:
@@ -35,7 +38,7 @@ def transitions(
             read_more_url=finding.read_more_url,
             failing_since=finding.failing_since,
             at=received.stored_at,
-            reason=None if is_firing else _reason(received),
+            reason=None if is_firing else accepted.get(key) or _reason(received),
         )
 
     ended = [event(key, finding, is_firing=False) for key, finding in then.items() if key not in now]
@@ -47,8 +50,20 @@ def _by_key(received: Received) -> dict[str, Finding]:
     subject = received.subject
     found: dict[str, Finding] = {}
     for finding in received.result.findings:
+        if is_accepted(finding, received.stored_at):
+            continue
         found.setdefault(finding.key(subject.engine, subject.target, subject.check), finding)
     return found
+
+
+def _accepted(received: Received) -> dict[str, str]:
+    """Return in words who accepts what was found, by the findings' keys."""
+    subject = received.subject
+    return {
+        finding.key(subject.engine, subject.target, subject.check): in_words(finding.accepted)
+        for finding in received.result.findings
+        if finding.accepted is not None and is_accepted(finding, received.stored_at)
+    }
 
 
 def _reason(received: Received) -> str:

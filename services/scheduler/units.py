@@ -66,9 +66,9 @@ class Units:
     _targets_to_see: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        for parts in self.configuration.settings:
-            if len(parts) == 4:
-                self._with_settings.add(parts[3])
+        for _, kind, *names in self.configuration.settings:
+            if (target := _target_named(kind, tuple(names))) is not None:
+                self._with_settings.add(target)
         self._engine_of_check = {check.name: check.engine for check in self.configuration.all_checks()}
         self._targets_to_see = set(self.configuration.targets)
         self._engines_to_see = set(ENGINES)
@@ -110,13 +110,13 @@ class Units:
                 if check is not None:
                     self._engine_of_check[check.name] = check.engine
                     self._see_check(check.name)
-            case "setting", (_, target):
-                self._with_settings.add(target)
-                self._targets_to_see.add(target)
-            case "setting", (check_name,) if change.name != "schedule":
-                self._see_check(check_name)
             case "setting", _ if change.name == "schedule":
                 self._engines_to_see.update(ENGINES)
+            case "setting", names if (target := _target_named(change.name, names)) is not None:
+                self._with_settings.add(target)
+                self._targets_to_see.add(target)
+            case "setting", (check_name, *_):
+                self._see_check(check_name)
 
     def refresh(self) -> set[UnitKey]:
         """Compute again what was noted, and return the units that are new, changed or gone."""
@@ -189,6 +189,13 @@ class Units:
             splay = splay_of(target.name, schedule, group.timing)
             units[schedule] = Unit(target.name, target.pool, schedule, group.timing, splay, max(own, group.revision))
         return units
+
+
+def _target_named(kind: str, names: tuple[str, ...]) -> str | None:
+    """Return the target that a setting is for, None for one that is for all. After a check comes a target, except
+    where any number of settings tell themselves apart by a digest.
+    """
+    return names[1] if len(names) > 1 and kind != "parameters" else None
 
 
 def _unspeakable(target: Target, schedule: str) -> str:

@@ -17,9 +17,10 @@ from services.checker.examine import Answer, Outcome, examine
 from services.checker.findings import findings_of
 from services.checker.sandbox import Sandbox
 from services.checker.settings import CheckerSettings
+from shared.accepted import exceptions_for, severity_here
 from shared.checks import Check, Query
 from shared.cloudevents import explain
-from shared.configuration import Configuration, SeverityOverride
+from shared.configuration import Configuration
 from shared.events import Finding
 from shared.targets import Target
 from watchword.inventory.dsn import Address, DsnRefused, parse_dsn
@@ -90,6 +91,7 @@ async def try_checks(
             connect=CONNECTS[target.engine],
             scripts=scripts,
             limits=settings.limits,
+            configuration=configuration,
         )
     now = dt.datetime.now(dt.UTC)
     tried = [
@@ -104,8 +106,7 @@ async def try_checks(
 
 
 def _findings(outcome: Outcome, target: Target, configuration: Configuration, now: dt.datetime) -> list[Finding]:
-    names = outcome.check.name, target.name
-    override = configuration.setting(SeverityOverride, "severity", *names) or configuration.setting(
-        SeverityOverride, "severity", names[0]
-    )
-    return findings_of(outcome.check, target.name, outcome.found, [], now, override.severity if override else None)
+    check = outcome.check
+    severity = severity_here(configuration, check.name, target.name)
+    exceptions = exceptions_for(configuration, check.name, target.name)
+    return findings_of(check, target.name, outcome.found, [], now, severity, exceptions)

@@ -14,10 +14,10 @@ from shared.checks import Check
 from shared.configuration import Installation, Setting
 from shared.errors import WatchwordError
 from watchword.inventory.bucket import Snapshot, as_json
+from watchword.inventory.collected import AUTHOR
 from watchword.inventory.problems import InventoryRefused, Problem
 from watchword.inventory.reading import Inventory
 from watchword.inventory.secrets import HOW_TO_REFER
-from watchword.inventory.settings import AUTHOR
 
 Action = Literal["add", "change", "remove"]
 Kind = Literal["target", "check", "setting"]

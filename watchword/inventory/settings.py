@@ -4,9 +4,9 @@ the names of the check and the target that it speaks of.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from shared.checks import Check
 from shared.configuration import (
     Alertmanager,
     Alertmanagers,
@@ -21,61 +21,30 @@ from shared.configuration import (
 from shared.errors import ScheduleRefused
 from shared.mutes import LONGEST_MUTE
 from shared.schedules import ALLOWED, NAMED_SCHEDULES, parse_duration, parse_timing
+from watchword.inventory.collected import AUTHOR, Collected, Names
+from watchword.inventory.judging import JUDGING, read_judging
 from watchword.inventory.secrets import reference, tls
-from watchword.inventory.spots import Spot, nearest_name
-from watchword.inventory.targets import SEE_CHECKS
+from watchword.inventory.spots import Spot
 
-Names = tuple[str, ...]
-"""The parts of a setting's key after its origin: the kind, then the names it is for."""
-
-AUTHOR = "watchword apply"
-"""Who said it, in every setting that comes from a file; ``apply`` removes only what bears this name."""
-
-_LATER = ("severity", "exceptions")
 _CREDENTIAL = ("basic_auth", "bearer_token", "tls")
 
 
-@dataclass(slots=True)
-class Collected:
-    """The settings read so far, each with the spot that said it first."""
+def read_settings(
+    sections: Mapping[str, Spot], checks: Mapping[str, Check], known: set[str], targets: set[str]
+) -> dict[Names, Setting]:
+    """Read all sections but ``targets`` and ``checks``. What is broken is left out, after a complaint.
 
-    checks: set[str]
-    targets: set[str]
-    settings: dict[Names, Setting] = field(default_factory=dict)
-    said_at: dict[Names, Spot] = field(default_factory=dict)
-
-    def add(self, spot: Spot, setting: Setting, *names: str) -> None:
-        """Take in one setting; complain when it was said before."""
-        if names in self.settings:
-            spot.complain(f"line {self.said_at[names].place.line} says this already", "keep one of them")
-            return
-        self.settings[names] = setting
-        self.said_at[names] = spot
-
-    def is_check(self, spot: Spot, name: str) -> bool:
-        """Say whether there is such a check; complain when there is none."""
-        if name not in self.checks:
-            spot.complain(f"there is no check {name!r}", nearest_name(name, self.checks, SEE_CHECKS), at=spot.key)
-        return name in self.checks
-
-    def is_target(self, spot: Spot, name: str) -> bool:
-        """Say whether the file has such a target; complain when it has none."""
-        if name not in self.targets:
-            hint = nearest_name(name, self.targets, "this file has no targets")
-            spot.complain(f"there is no target {name!r} in this file", hint, at=spot.key)
-        return name in self.targets
-
-
-def read_settings(sections: Mapping[str, Spot], checks: set[str], targets: set[str]) -> dict[Names, Setting]:
-    """Read all sections but ``targets`` and ``checks``. What is broken is left out, after a complaint."""
-    collected = Collected(checks, targets)
+    ``known`` has the names of all checks, those that could not be read included.
+    """
+    collected = Collected(known, targets)
     if "settings" in sections:
-        parts = sections["settings"].fields(("disabled", "intervals"), _LATER)
+        parts = sections["settings"].fields(("disabled", "intervals", *JUDGING))
         if "disabled" in parts:
             for item in parts["disabled"].items():
                 _disabled(item, collected)
         if "intervals" in parts:
             _intervals(parts["intervals"], collected)
+        read_judging(parts, collected, checks)
     if "alertmanagers" in sections:
         _alertmanagers(sections["alertmanagers"], collected)
     if "mute" in sections:

@@ -7,7 +7,18 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel
 
 from shared.checks import Check
-from shared.configuration import Alertmanagers, Disabled, Installation, Interval, MetricsSource, Muting
+from shared.configuration import (
+    SEVERAL_OF_A_CHECK,
+    Alertmanagers,
+    Disabled,
+    Installation,
+    Interval,
+    MetricsSource,
+    Muting,
+    ParametersSet,
+    RiskAccepted,
+    SeverityOverride,
+)
 from shared.targets import Target
 from watchword.inventory.bucket import as_json
 from watchword.inventory.planning import Plan, Step
@@ -69,6 +80,9 @@ def title(step: Step) -> str:
     if step.kind != "setting":
         return ".".join(step.names)
     _, kind, *names = step.names
+    if kind in SEVERAL_OF_A_CHECK:  # the last name is a digest
+        labels = getattr(step.value or step.before, "labels", {})
+        names[-1:] = [", ".join(f"{name}={value}" for name, value in sorted(labels.items()))] if labels else []
     return " ".join((kind, *names[:1], *(f"on {name}" for name in names[1:])))
 
 
@@ -130,6 +144,12 @@ def _words(value: BaseModel) -> str:
             return value.reason
         case Interval():
             return value.schedule
+        case SeverityOverride():
+            return value.severity
+        case RiskAccepted():
+            return f"until {value.until:%Y-%m-%d %H:%M} UTC by {value.accepted_by}: {value.reason}"
+        case ParametersSet():
+            return ", ".join(f"{name} = {_shown(one)}" for name, one in value.values.items())
         case Alertmanagers():
             return ", ".join(" + ".join(one.urls) for one in value.alertmanagers)
         case Muting():

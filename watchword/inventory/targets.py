@@ -192,13 +192,18 @@ def check_parameters(written: WrittenTarget, checks: Mapping[str, Check], known:
             if name not in known:
                 spot.complain(f"there is no check {name!r}", nearest_name(name, checks, SEE_CHECKS), at=spot.key)
             continue
-        for parameter, value in spot.entries().items():
-            default = check.parameters.get(parameter)
-            if default is None:
-                hint = nearest_name(parameter, check.parameters, "it has none")
-                value.complain(f"check {name} has no parameter {parameter!r}", hint, at=value.key)
-            elif not _is_alike(value.plain(), default.default):
-                value.complain(f"must be like its default, {default.default!r}")
+        check_values(spot.entries(), check)
+
+
+def check_values(values: Mapping[str, Spot], check: Check) -> None:
+    """Complain about values for parameters that a check does not have, or of another type than its default."""
+    for parameter, value in values.items():
+        default = check.parameters.get(parameter)
+        if default is None:
+            hint = nearest_name(parameter, check.parameters, "it has none")
+            value.complain(f"check {check.name} has no parameter {parameter!r}", hint, at=value.key)
+        elif not _is_alike(value.plain(), default.default):
+            value.complain(f"must be like its default, {default.default!r}")
 
 
 def _is_alike(value: Plain | None, default: Plain) -> bool:

@@ -5,10 +5,14 @@ import pytest
 from services.checker.examine import Outcome
 from services.checker.results import Previous, after_refusal, previous_of, results_of
 from services.checker.script import ScriptFinding
-from shared.events import CheckResult
+from shared.accepted import exception_names
+from shared.configuration import RiskAccepted
+from shared.events import Accepted, CheckResult
 from shared.following import Stored
+from shared.subjects import setting_key
 
 NOW = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
+LATER = dt.datetime(2026, 12, 23, tzinfo=dt.UTC)
 EARLIER = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
 
 
@@ -40,7 +44,11 @@ def publish(inventory):
 def test_verdict_goes_to_the_verdicts_and_nothing_to_the_errors(publish, status, found):
     made = publish(status, found, reason="because" if status == "skipped" else None)
     assert made.error is None
-    assert (made.verdict.status, made.verdict.run, made.verdict.check_digest) == (status, "1-5", made.verdict.check_digest)
+    assert (made.verdict.status, made.verdict.run, made.verdict.check_digest) == (
+        status,
+        "1-5",
+        made.verdict.check_digest,
+    )
 
 
 def test_error_never_becomes_a_verdict(publish):
@@ -89,3 +97,23 @@ def verdict(status="passed", run="1-4"):
 )
 def test_late_verdict_never_overwrites_a_fresher_one(last, is_wanted, holds_lease, expected):
     assert after_refusal(last, "1-5", is_wanted=is_wanted, holds_lease=holds_lease) == expected
+
+
+def test_severities_and_exceptions_of_the_settings_are_in_the_verdict(publish, inventory):
+    severity, exception = setting_key("file", "severity", "c", "t"), setting_key("file", *exception_names("c", "t", {}))
+    word = RiskAccepted(check="c", target="t", until=LATER, by="ada", reason="lab", labels={"user": "a"})
+    inventory.view.apply(severity, b'{"severity": "critical"}', 90)
+    inventory.view.apply(exception, word.model_dump_json().encode(), 91)
+    made = publish("failed", [finding("a"), finding("b")])
+    said = {one.labels["user"]: one.accepted for one in made.verdict.findings}
+    assert {one.severity for one in made.verdict.findings} == {"critical"}
+    assert said == {"a": Accepted(until=LATER, by="ada", reason="lab"), "b": None}
+
+
+def test_a_finding_of_a_database_that_could_not_be_looked_at_keeps_up_with_the_exceptions(publish, inventory):
+    before = publish("failed", [finding("a"), finding("b")], now=EARLIER).verdict
+    word = RiskAccepted(check="c", target="t", until=LATER, by="ada")
+    key = setting_key("file", *exception_names("c", "t", {}))
+    inventory.view.apply(key, word.model_dump_json().encode(), 91)
+    made = publish("error", [finding("a")], Previous(3, before), reason="db2: timeout", is_partial=True)
+    assert [one.accepted.by for one in made.verdict.findings] == ["ada", "ada"]

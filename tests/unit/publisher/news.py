@@ -7,8 +7,9 @@ from typing import Any
 from services.publisher.ledger import Keeping, Ledger
 from services.publisher.received import Received
 from shared import subjects
+from shared.accepted import exception_names
 from shared.checks import Check, Query, QueryType
-from shared.configuration import Change, Configuration
+from shared.configuration import Change, Configuration, RiskAccepted
 from shared.events import CheckResult, Finding
 from shared.severity import Severity
 from shared.subjects import ResultSubject
@@ -88,6 +89,14 @@ class Book:
 
     def enable(self, check: str = "superusers", *target: str) -> list[str]:
         return self.configure(subjects.setting_key("person", "disabled", check, *target), None)
+
+    def accept(self, until: dt.datetime, now: dt.datetime = NOON, **labels: str) -> list[str]:
+        word = RiskAccepted(check="superusers", target="db-1", labels=labels, until=until, author="ada", reason="lab")
+        key = subjects.setting_key("person", *exception_names("superusers", "db-1", labels))
+        return self.configure(key, word.model_dump_json().encode(), now)
+
+    def accept_no_more(self, now: dt.datetime = NOON, **labels: str) -> list[str]:
+        return self.configure(subjects.setting_key("person", *exception_names("superusers", "db-1", labels)), None, now)
 
     def take(self, received: Received, now: dt.datetime = NOON) -> list[str]:
         return said(self.ledger.take(received, now))

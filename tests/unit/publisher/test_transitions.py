@@ -4,6 +4,7 @@ import pytest
 
 from services.publisher.received import Received
 from services.publisher.transitions import transitions
+from shared.events import Accepted
 from tests.unit.publisher.news import NOON, SCANNED, after, finding, verdict
 
 CREATED = after(days=-3)
@@ -98,3 +99,21 @@ def test_another_stream_gives_other_ids() -> None:
         for created in (CREATED, NOON)
     }
     assert len(ids) == 2
+
+
+def test_what_somebody_accepts_does_not_count_as_there() -> None:
+    word = Accepted(until=after(days=1), by="ada", reason="lab")
+    plain, accepted = finding(labels={"role": "a"}), finding(labels={"role": "a"}, accepted=word)
+    late = after(days=2)
+    assert changed(verdict(1, accepted), None) == []
+    assert changed(verdict(2, accepted), verdict(1, plain)) == [("resolved", "a")]
+    assert changed(verdict(2, plain), verdict(1, accepted)) == [("firing", "a")]
+    assert changed(verdict(2), verdict(1, accepted)) == []
+    assert changed(verdict(2, accepted, stored_at=late), verdict(1, accepted)) == [("firing", "a")], "its time is over"
+
+
+def test_what_is_accepted_is_resolved_with_the_word_as_its_reason() -> None:
+    word = Accepted(until=after(days=1), by="ada", reason="lab")
+    accepted, before = verdict(2, finding(labels={"role": "a"}, accepted=word)), failed(1, "a")
+    (event,) = transitions(accepted, before, target_labels={}, stream_created=CREATED)
+    assert event.reason == "accepted until 2026-11-24 12:00 UTC by ada: lab"
