@@ -134,7 +134,9 @@ async def test_a_finding_of_another_program_is_muted_by_the_labels_of_its_result
     alert = alert_of(target, "cve", target_labels={"role": "ci"}, labels={"role": "x"}, engine="scanner")
     [muted] = await fire(client, alert)
     async with place.silencer():
-        result = await place.becomes(await place.ask(fingerprint=muted), "active")
+        mute_id = await place.ask(fingerprint=muted)
+        result = await place.becomes(mute_id, "active")
+    assert len(await silences_of(client, mute_id)) == 1
     assert ("finding_role", "x") in {(one.name, one.value) for one in result.matchers}
     assert ("role", "ci") not in {(one.name, one.value) for one in result.matchers}
 

@@ -182,6 +182,7 @@ class TestAnUnmute:
         mutes.unmute(target="db1")
         unmute = mutes.wanted.unmute_at(len(mutes.stored))
         assert unmute is not None
+        mutes.muted()
         assert [one.id for one in mutes.wanted.ended_by(unmute)] == [first, second]
         assert mutes.wanted.unmute_at(1) is None
 
