@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from nats.js import JetStreamContext
 
 from shared import subjects
+from shared.errors import NameRefused
 from shared.following import Stored
 from shared.publishing import publish
 from shared.streams import DEAD_LETTERS
@@ -50,7 +51,7 @@ class DeadLetter:
 
 def one_line(text: str, longest: int = _LONGEST_REASON) -> str:
     """Return a text that may stand in a header: one line, printable, capped."""
-    cleaned = re.sub(r"[^\x20-\x7e\u00a0-\ud7ff\ue000-\uffff]+", " ", text).strip()
+    cleaned = re.sub(r"[^\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\uffff\U00010000-\U0010ffff]+", " ", text).strip()
     return cleaned if len(cleaned) <= longest else cleaned[: longest - 1] + "…"
 
 
@@ -87,18 +88,38 @@ async def bury(jetstream: JetStreamContext, letter: DeadLetter, *, stream_create
 
 
 def read(stored: Stored) -> DeadLetter:
-    """Read a dead letter back, with its original headers."""
+    """Read a dead letter back, with its original headers.
+
+    Others may write there too: what makes no sense is left out.
+    """
     headers = stored.headers
     original = {name.removeprefix(ORIGINAL): value for name, value in headers.items() if name.startswith(ORIGINAL)}
+    sequence = headers.get(SEQUENCE, "")
     return DeadLetter(
-        stage=headers.get(STAGE, subjects.name_of(stored.subject.removeprefix("dead."))),
+        stage=headers.get(STAGE) or _stage_of(stored.subject),
         reason=headers.get(REASON, ""),
         subject=headers.get(SUBJECT, ""),
         stream=headers.get(STREAM, ""),
-        sequence=int(headers.get(SEQUENCE, "0")) if headers.get(SEQUENCE, "0").isdigit() else 0,
+        sequence=int(sequence) if re.fullmatch("[0-9]{1,19}", sequence) else 0,
         data=stored.data,
         headers=original,
-        stored_at=dt.datetime.fromisoformat(headers[STORED_AT]) if STORED_AT in headers else None,
-        refused_at=dt.datetime.fromisoformat(headers[REFUSED_AT]) if REFUSED_AT in headers else stored.stored_at,
+        stored_at=_moment(headers.get(STORED_AT)),
+        refused_at=_moment(headers.get(REFUSED_AT)) or stored.stored_at,
         own_sequence=stored.sequence,
     )
+
+
+def _stage_of(subject: str) -> str:
+    token = subject.removeprefix("dead.")
+    try:
+        return subjects.name_of(token)
+    except NameRefused:
+        return token
+
+
+def _moment(text: str | None) -> dt.datetime | None:
+    try:
+        moment = dt.datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

@@ -142,6 +142,8 @@ async def test_two_that_declare_at_once_do_not_disturb_each_other(start_nats: St
     async with connected(start_nats()) as (client, jetstream):
         await asyncio.gather(declare(client, jetstream), declare(client, jetstream))
         assert {info.config.name for info in await jetstream.streams_info()} == set(declared_names())
+        configuration = await jetstream.stream_info(bucket_stream(CONFIGURATION))
+        assert configuration.state.last_seq == 1, "the installation is named once"
 
 
 async def test_requests_for_one_target_wait_as_one_and_the_newest_stays(start_nats: StartNats) -> None:
@@ -227,15 +229,16 @@ async def test_a_consumer_of_another_version_is_brought_to_its_settings(start_na
 
 
 async def test_the_lanes_of_many_pools_stand_side_by_side(start_nats: StartNats) -> None:
+    pools = ("default", "site b", "größe", "a.b")
+    consumers = {(lane, pool): lane_consumer(lane, pool) for lane in subjects.LANES for pool in pools}
     async with connected(start_nats(), is_declared=True) as (_, jetstream):
-        for pool in ("default", "site b", "größe", "a.b"):
-            for lane in subjects.LANES:
-                await ensure_consumer(jetstream, lane_consumer(lane, pool))
-                await jetstream.publish(subjects.run_requested(lane, pool, "t", "all"), f"{lane} {pool}".encode())
-        for pool in ("default", "site b", "größe", "a.b"):
-            for lane in subjects.LANES:
-                consumer = lane_consumer(lane, pool)
-                assert (await jetstream.consumer_info(CHECK_RUNS, consumer.name)).num_pending == 1
+        for consumer in consumers.values():
+            await ensure_consumer(jetstream, consumer)
+        for lane, pool in consumers:
+            await jetstream.publish(subjects.run_requested(lane, pool, "t", "all"), b"")
+        waiting = {info.name: info.num_pending for info in await jetstream.consumers_info(CHECK_RUNS)}
+        assert waiting == {consumer.name: 1 for consumer in consumers.values()}
+        assert len(waiting) == 12
 
 
 async def test_a_consumer_without_its_stream_is_told_with_what_to_do(start_nats: StartNats) -> None:
