@@ -49,8 +49,9 @@ def complaints() -> Callable[[Exception], Awaitable[None]]:
     async def complain(error: Exception) -> None:
         text = str(error) or type(error).__name__
         now = time.monotonic()
-        if now - logged_at.get(text, -REPEAT_SECONDS) >= REPEAT_SECONDS:
-            logged_at.clear()
+        for old in [said for said, at in logged_at.items() if now - at >= REPEAT_SECONDS]:
+            del logged_at[old]
+        if text not in logged_at:
             logged_at[text] = now
             log.warning("NATS complains", error=text, kind=type(error).__name__)
 

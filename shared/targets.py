@@ -12,7 +12,7 @@ from shared.checks import Engine
 
 SECRET_VARIABLE_PREFIX = "WATCHWORD_SECRET_"  # noqa: S105 (a prefix of variables' names)
 
-LABEL_NAME = re.compile(r"^[a-zA-Z_][a-zA-Z0-9_]*$")
+LABEL_NAME = re.compile(r"^[a-zA-Z_][a-zA-Z0-9_]*\Z")
 """The label names that every Alertmanager accepts; later ones accept more, 0.25 does not."""
 
 RESERVED_LABELS = frozenset({"alertname", "check", "service_name", "service_type", "severity"})

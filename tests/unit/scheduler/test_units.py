@@ -6,12 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.scheduler.units import Unit, Units
-from shared.configuration import SETTING_MODELS, Change, RiskAccepted
+from shared.configuration import SETTING_MODELS, Change, ParametersSet, RiskAccepted
 from shared.errors import ScheduleRefused
 from shared.schedules import parse_timing, revision_of, schedules_of, timing_of
 from tests.unit.shared.inventory import Written, a_check, a_target
 
 ACCEPTED = RiskAccepted(check="p", target="p1", until=dt.datetime(2027, 1, 1, tzinfo=dt.UTC))
+PARAMETERS = ParametersSet(check="p", values={"threshold": 5})
 
 
 def keys(units: Units) -> set[tuple[str, str]]:
@@ -65,6 +66,7 @@ def test_a_unit_knows_its_pool_its_timing_and_the_newest_revision_it_depends_on(
         pytest.param(lambda w: w.schedule("1h", "p"), {"p1", "p2"}, id="interval-of-a-check"),
         pytest.param(lambda w: w.schedule("1h", "p", "p1"), {"p1"}, id="interval-on-one"),
         pytest.param(lambda w: w.set(ACCEPTED, "exception", "p", "p1", "0f"), {"p1"}, id="finding-accepted"),
+        pytest.param(lambda w: w.set(PARAMETERS, "parameters", "p", "0f"), {"p1", "p2"}, id="parameters-of-a-check"),
         pytest.param(lambda w: w.mean("standard", "12h"), {"p1", "p2", "m1"}, id="meaning-of-a-name"),
         pytest.param(lambda w: w.mean("all", "12h"), {"p1", "p2", "m1"}, id="interval-for-all"),
         pytest.param(lambda w: w.disable("nobody"), set(), id="check-that-does-not-exist"),
@@ -144,6 +146,7 @@ ACTS = st.one_of(
     st.tuples(st.just("schedule"), NAMES, SCHEDULES),
     st.tuples(st.just("schedule on"), NAMES, TARGETS, SCHEDULES),
     st.tuples(st.just("accept"), NAMES, TARGETS),
+    st.tuples(st.just("parameters"), NAMES, TARGETS),  # whose digest may well be the name of a target
     st.tuples(st.just("mean"), st.sampled_from(["standard", "frequent", "all"]), SCHEDULES),
     st.tuples(st.just("refresh")),
 )
@@ -169,6 +172,8 @@ def act(written: Written, what: tuple[str, ...]) -> Change | None:
             return written.schedule(schedule, name, target)
         case ("accept", name, target):
             return written.set(ACCEPTED, "exception", name, target, "0f")
+        case ("parameters", name, digest):
+            return written.set(PARAMETERS, "parameters", name, digest)
         case ("mean", name, schedule):
             return written.mean(name, schedule)
         case _:
