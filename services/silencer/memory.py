@@ -54,12 +54,13 @@ class Memory:
         return self._follower.problem
 
     async def update(self, mute_id: str, change: Callable[[Mute], MuteResult | None], now: dt.datetime) -> Mute | None:
-        """Write what ``change`` makes of a mute, until that is written or nothing is left to write, and return the mute
-        as it is then; None when there is none with this id. Raises ``ResultContested`` after many tries.
+        """Write what ``change`` makes of a mute, unless that is None, and return the mute as it is then, or None when
+        there is none with this id. When somebody else writes meanwhile, ``change`` is asked again.
+
+        Raises ``ResultContested`` after many tries.
         """
         for attempt in range(_TRIES):
-            wanted = await self.catch_up()
-            mute = wanted.mutes.get(mute_id)
+            mute = (await self.catch_up()).mutes.get(mute_id)
             result = change(mute) if mute else None
             if mute is None or result is None:
                 return mute
@@ -68,6 +69,8 @@ class Memory:
             except PublishRefused:
                 # Two that write at the same moment would do so again; no secret hangs on who waits how long.
                 await asyncio.sleep(random.uniform(0, 0.005 * (attempt + 1)))  # noqa: S311
+            else:
+                return (await self.catch_up()).mutes.get(mute_id)
         message = f"the result of mute {mute_id} was written by others {_TRIES} times in a row"
         raise ResultContested(message)
 

@@ -111,6 +111,13 @@ class House:
         stored = await last_message(self.jetstream, MUTES, subjects.mute_result(mute_id))
         return MuteResult.model_validate_json(stored.data) if stored else None
 
+    async def history(self, mute_id: str) -> list[MuteResult]:
+        """Return all results of a mute, in their order."""
+        last = (await self.jetstream.stream_info(MUTES)).state.last_seq
+        raw = [await self.jetstream.get_msg(MUTES, sequence, direct=True) for sequence in range(1, last + 1)]
+        subject = subjects.mute_result(mute_id)
+        return [MuteResult.model_validate_json(one.data or b"") for one in raw if one.subject == subject]
+
     async def states(self, mute_id: str) -> dict[str, str]:
         """Return what the mute's result says of each Alertmanager."""
         result = await self.result(mute_id)
