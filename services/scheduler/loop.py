@@ -91,13 +91,13 @@ class Scheduler:
 
     async def look(self) -> None:
         """Do what is owed now. Raises ``StreamMissing``, ``NatsError`` or ``TimeoutError`` when NATS is away."""
+        self._changed.clear()  # the plan remembers what changed
         self._see_clocks()
         present = await self._present()
         now = self.now()
         if not self.plan.has_work(now, present):
             self._problem = None
             return
-        self._changed.clear()
         # The slots first: then none of them can be of a newer configuration than the one we have.
         await self.bucket.catch_up()
         await self.configuration.catch_up()

@@ -15,6 +15,7 @@ from services.scheduler.loop import Scheduler
 from services.scheduler.plan import Plan, Present, Slot
 from services.scheduler.units import UnitKey
 from shared import subjects
+from shared.configuration import Muting
 from shared.declaring import declare
 from shared.errors import PublishRefused
 from shared.stage import FollowedConfiguration
@@ -426,3 +427,14 @@ async def test_a_look_costs_what_is_due(start_nats: StartNats, monkeypatch: pyte
         await scheduler.look()
         monkeypatch.setattr(Plan, "steps", None)  # a look with nothing due makes no plan at all
         await scheduler.look()
+
+
+async def test_a_change_that_is_no_question_of_time_is_looked_at_once(start_nats: StartNats) -> None:
+    async with site(start_nats()) as here, by_hand(here, Clocks()) as scheduler:
+        await here.put(a_check("c"), a_target("t"))
+        await scheduler.look()
+        await here.write(subjects.setting_key("person", "muting"), Muting())
+        await scheduler.configuration.catch_up()
+        assert scheduler._changed.is_set()
+        await scheduler.look()
+        assert not scheduler._changed.is_set(), "or it would look again and again"
