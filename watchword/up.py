@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from shared.configuration import Alertmanager, Configuration
 from shared.declaring import declare
 from shared.errors import WatchwordError
 from shared.health import serving
-from shared.stage import Stage, started
+from shared.stage import Stage
 from watchword.check_files.library import built_in_checks
 from watchword.data_folder import locked, private_pool
 from watchword.embedded import (
@@ -46,15 +46,13 @@ from watchword.environment import read_environment
 from watchword.inventory.bucket import read_bucket
 from watchword.inventory.planning import Plan
 from watchword.inventory.reading import Inventory, read_inventory
-from watchword.up_configuration import name_alertmanagers, named_by_others, write_configuration
+from watchword.side_by_side import side_by_side
+from watchword.up_configuration import given_alertmanagers, name_alertmanagers, named_by_others, write_configuration
 
 QUICK_SECONDS = 1.0
 """Longer than this it only takes to find a program that has to be fetched first."""
-START_SECONDS = 60.0
 READY_SECONDS = 15.0
 """After this long it is said what is missing: an Alertmanager of somebody else may be down."""
-STOP_SECONDS = 8.0
-"""For what the stages have begun; the servers stop in the two seconds after it."""
 _NOT_FOR_OUR_NATS = ("nats_user", "nats_password", "nats_token", "nats_credentials")
 _NOT_FOR_OUR_NATS_EITHER = ("nats_ca_file", "nats_cert_file", "nats_key_file", "http_port")
 
@@ -63,10 +61,6 @@ log = structlog.get_logger(__name__)
 
 class ServerGone(WatchwordError):
     """A server that ``watchword up`` had started ended by itself."""
-
-
-class StageFailed(WatchwordError):
-    """A stage could not start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +107,11 @@ async def run_everything(choices: Choices, report: Callable[[Place], None], say:
     ``InventoryRefused``…; and ``ServerGone`` when a server ends under it.
     """
     inventory = read_inventory(choices.config, built_in_checks()) if choices.config else None
-    if inventory is not None and choices.alertmanager_urls and ("alertmanagers",) in inventory.settings:
-        message = f"both --alertmanager-url and {choices.config} name Alertmanagers; keep one of them"
-        raise StageFailed(message)
+    given = given_alertmanagers(choices.alertmanager_urls, inventory)
     environment = read_environment(AlertmanagerEnvironment)
     level = environment.log_level if "WATCHWORD_LOG_LEVEL" in os.environ else "warning"
     telemetry.configure_logging(environment.log_format, level)
-    work = asyncio.create_task(_run(choices, inventory, environment, report, say), name="watchword up")
+    work = asyncio.create_task(_run(choices, inventory, given, environment, report, say), name="watchword up")
     is_asked_to_stop = False
 
     def stop() -> None:
@@ -145,6 +137,7 @@ async def run_everything(choices: Choices, report: Callable[[Place], None], say:
 async def _run(
     choices: Choices,
     inventory: Inventory | None,
+    given: Sequence[Alertmanager],
     environment: AlertmanagerEnvironment,
     report: Callable[[Place], None],
     say: Callable[[str], None],
@@ -164,7 +157,6 @@ async def _run(
             jetstream = client.jetstream(timeout=10)
             await declare(client, jetstream)
             before = (await read_bucket(jetstream)).view
-            given = [_alertmanager(urls) for urls in choices.alertmanager_urls]
             is_ours = not given and not named_by_others(before, inventory)
             if is_ours:
                 given = [await _start_alertmanager(choices, folder, stack, running, say)]
@@ -175,7 +167,7 @@ async def _run(
         passwords = dict(inventory.passwords) if inventory else {}
         ours["pools"] = ",".join(_pools(configuration, pool))
         applications = _stages(ours, passwords)
-        await stack.enter_async_context(_all_started(applications))
+        await stack.enter_async_context(side_by_side(applications))
         running.stages.update({stage.name: stage.problems for _, stage in applications})
         del running.stages["up"]
         problems = await _problems_left(running.stages)
@@ -203,13 +195,6 @@ async def _start_alertmanager(
     return Alertmanager(name="embedded", urls=(server.url,))
 
 
-def _alertmanager(written: str) -> Alertmanager:
-    urls = tuple(url.strip().rstrip("/") for url in written.split(",") if url.strip())
-    if not urls or not all(url.startswith(("http://", "https://")) and "@" not in url for url in urls):
-        raise StageFailed("--alertmanager-url is not the URL of an HTTP server; write it like http://host:9093/path")
-    return Alertmanager(name=urls[0].partition("://")[2], urls=urls)
-
-
 def _pools(configuration: Configuration, private: str) -> list[str]:
     """Return the pools to serve: those of the environment, or of everything that is configured; and our own."""
     named = os.environ.get("WATCHWORD_POOLS", "")
@@ -228,65 +213,6 @@ def _stages(over: dict[str, Any], passwords: dict[str, str]) -> list[tuple[FastS
     for _, stage in applications:
         stage.is_health_served_elsewhere = True
     return applications
-
-
-@contextlib.asynccontextmanager
-async def _all_started(applications: Sequence[tuple[FastStream, Stage]]) -> AsyncIterator[None]:
-    """Run the stages side by side, each in a task of its own, while the block lasts."""
-    stopping = asyncio.Event()
-    tasks: list[asyncio.Task[None]] = []
-    try:
-        async with asyncio.timeout(START_SECONDS):
-            await asyncio.gather(*(_start(*one, stopping, tasks) for one in applications))
-        yield
-    except TimeoutError:
-        slow = [stage.name for _, stage in applications if stage.problems()]
-        message = f"not ready within {START_SECONDS:g} s: {', '.join(slow)}"
-        raise StageFailed(message) from None
-    finally:
-        stopping.set()
-        await _ended(tasks)
-
-
-async def _start(
-    application: FastStream, stage: Stage, stopping: asyncio.Event, tasks: list[asyncio.Task[None]]
-) -> None:
-    is_up = asyncio.Event()
-
-    async def run() -> None:
-        async with started(application):
-            is_up.set()
-            await stopping.wait()
-
-    task = asyncio.create_task(run(), name=stage.name)
-    tasks.append(task)
-    await _first(task, is_up.wait())
-    if task.done():
-        task.result()  # raises what kept it from starting
-
-
-async def _first(task: asyncio.Task[None], awaited: Awaitable[Any]) -> None:
-    """Wait for one of two things."""
-    other = asyncio.ensure_future(awaited)
-    try:
-        await asyncio.wait({task, other}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        other.cancel()
-
-
-async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Wait until the stages have stopped; those that take too long are cut off."""
-    if not tasks:
-        return
-    _, slow = await asyncio.wait(tasks, timeout=STOP_SECONDS)
-    for task in slow:
-        log.warning("a stage did not stop in time", stage=task.get_name(), seconds=STOP_SECONDS)
-        task.cancel()
-    if slow:
-        await asyncio.wait(slow, timeout=1.0)
-    for task in tasks:
-        if task.done() and not task.cancelled() and task.exception() is not None:
-            log.warning("a stage stopped with a failure", stage=task.get_name(), error=str(task.exception()))
 
 
 async def _problems_left(stages: Mapping[str, Callable[[], Sequence[str]]]) -> list[str]:

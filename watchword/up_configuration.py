@@ -10,6 +10,7 @@ from nats.js import JetStreamContext
 from shared import subjects
 from shared.checks import Check
 from shared.configuration import Alertmanager, Alertmanagers, Configuration
+from shared.errors import WatchwordError
 from watchword.inventory.applying import ChangedMeanwhile, write_plan
 from watchword.inventory.bucket import Snapshot, as_json, put, read_bucket
 from watchword.inventory.planning import Action, Plan, Step, make_plan, require_targets
@@ -18,6 +19,10 @@ from watchword.inventory.reading import Inventory
 AUTHOR = "watchword up"
 _KEY = subjects.setting_key("file", "alertmanagers")
 _TRIES = 3
+
+
+class ChoicesRefused(WatchwordError):
+    """What somebody wants of ``watchword up`` contradicts itself, or can't be."""
 
 
 async def write_configuration(
@@ -55,6 +60,25 @@ def plan_built_in(built_in: Sequence[Check], snapshot: Snapshot) -> Plan:
         if isinstance(before, Check) and before.source == "built-in" and key not in wanted:
             steps.append(Step("remove", "check", key, None, before, snapshot.revisions[key]))
     return Plan(tuple(steps))
+
+
+def given_alertmanagers(urls: Sequence[str], inventory: Inventory | None) -> list[Alertmanager]:
+    """Return the Alertmanagers of the command line; the members of a cluster stand in one word, with commas.
+
+    Raises ``ChoicesRefused`` when one is not a URL, or when the inventory file names some, too.
+    """
+    if urls and inventory is not None and ("alertmanagers",) in inventory.settings:
+        message = f"both --alertmanager-url and {inventory.file} name Alertmanagers; keep one of them"
+        raise ChoicesRefused(message)
+    return [_alertmanager(written) for written in urls]
+
+
+def _alertmanager(written: str) -> Alertmanager:
+    urls = tuple(url.strip().rstrip("/") for url in written.split(",") if url.strip())
+    if not urls or not all(url.startswith(("http://", "https://")) and "@" not in url for url in urls):
+        message = "--alertmanager-url is not the URL of an HTTP server; write it like http://host:9093/path"
+        raise ChoicesRefused(message)
+    return Alertmanager(name=urls[0].partition("://")[2], urls=urls)
 
 
 def named_by_others(configuration: Configuration, inventory: Inventory | None) -> bool:

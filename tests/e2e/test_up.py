@@ -247,7 +247,7 @@ def test_an_alertmanager_that_is_there_is_used(
     named = up.start("--config", str(file))
     assert named["alertmanager_urls"] == [theirs.url]
     up.stop()
-    assert up.spawn("--config", str(file), "--alertmanager-url", theirs.url).wait(60) == 3
+    assert up.spawn("--config", str(file), "--alertmanager-url", theirs.url).wait(60) == 2
     assert "keep one of them" in up.said
 
 

@@ -577,3 +577,6 @@ def test_a_failure_that_nobody_foresaw_is_one_line_without_a_traceback(watchword
     assert quiet.code == 3
     assert "Traceback" not in quiet.err
     assert len(quiet.err.splitlines()) == 1
+    told = watchword("dead", "show", str(2**70), "--debug")
+    assert told.code == 3
+    assert "Traceback" in told.err

@@ -4,6 +4,7 @@ ends a command into an exit code that scripts can use, and every failure into on
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 from watchword.cli.exits import COULD_NOT_LOOK, GOOD, INTERRUPTED, WRONG_USAGE
@@ -28,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = GOOD
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except Exception:  # noqa: BLE001 (Python's own exit code 1 would say that a check failed)
+        traceback.print_exc()
+        code = COULD_NOT_LOOK
     sys.exit(code)
 
 

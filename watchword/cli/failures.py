@@ -9,8 +9,10 @@ from watchword.environment import EnvironmentRefused, is_of_environment, refusal
 from watchword.inventory.planning import WouldRemoveEverything
 from watchword.inventory.problems import InventoryRefused
 from watchword.inventory.reading import InventoryMissing
+from watchword.up_configuration import ChoicesRefused
 
 _WRONG_USAGE = (
+    ChoicesRefused,
     InventoryMissing,
     InventoryRefused,
     NameRefused,
