@@ -122,6 +122,9 @@ class Plan:
 
     def note_slot(self, key: UnitKey, slot: Slot) -> None:
         """Take in a slot as the bucket has it. One that was removed is owed again, others wait for their time."""
+        known = self.slots.get(key)
+        if known is not None and 0 < slot.sequence < known.sequence:
+            return  # our own write, whose answer came after the slot that another wrote over it
         self.slots[key] = slot
         if slot.says_nothing:
             self._to_see.add(key)

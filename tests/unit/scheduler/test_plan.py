@@ -229,6 +229,15 @@ def test_what_another_scheduler_asked_for_is_not_owed_when_its_time_comes() -> N
     assert plan.next_wake_up == wake_up + 4 * HOUR
 
 
+def test_a_slot_that_was_written_over_already_changes_nothing() -> None:
+    plan = Plan(Written(a_check("c"), a_target("t")).view)
+    plan.note_slot(("t", "standard"), asked(sequence=9))
+    plan.note_slot(("t", "standard"), asked(NOON - HOUR, sequence=8))
+    assert plan.slots["t", "standard"] == asked(sequence=9)
+    plan.note_slot(("t", "standard"), nothing_asked(0))
+    assert plan.slots["t", "standard"] == nothing_asked(0)
+
+
 def test_a_bucket_made_anew_keeps_what_is_known_but_not_its_places() -> None:
     written = Written(a_check("c", interval="frequent"), a_target("t"))
     plan = Plan(written.view)
