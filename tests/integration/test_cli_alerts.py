@@ -16,7 +16,9 @@ from shared.streams import CONFIGURATION
 from tests.conftest import StartAlertmanager, StartNats
 from tests.integration.command_line import CommandLine
 from tests.integration.test_apply import on
+from tests.unit.inventory.samples import a_check, a_target
 from watchword.embedded import EmbeddedServer
+from watchword.inventory.bucket import put
 
 NOW = dt.datetime.now(dt.UTC)
 
@@ -184,3 +186,29 @@ def test_an_alert_that_is_none_can_not_be_muted(place: Place, words: str) -> Non
     done = place.watchword("mute", words, "--comment", "x")
     assert done.code == 2
     assert f"{words!r} is no alert that fires" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("orders-db/pg_one", "there is no target 'orders-db'; did you mean 'order-db'?"),
+        ("order-db/pg_oen", "there is no check 'pg_oen'; did you mean 'pg_one'?"),
+    ],
+)
+def test_a_mistyped_target_or_check_is_not_muted(place: Place, words: str, said: str) -> None:
+    async def write(_: Client, jetstream: JetStreamContext) -> None:
+        await put(jetstream, subjects.target_key("order-db"), a_target("order-db"), 0)
+        await put(jetstream, subjects.check_key("pg_one"), a_check("pg_one"), 0)
+
+    on(place.watchword.nats_url, write)
+    done = place.watchword("mute", words, "--comment", "x")
+    assert done.code == 2
+    assert said in done.err
+    assert place.watchword("mutes", "--all", "-o", "json").json == []
+
+
+def test_the_target_of_another_program_is_muted_when_an_alert_shows_it(place: Place) -> None:
+    place.post("image_is_old")
+    done = place.watchword("mute", "db/image_is_old", "--comment", "x")
+    assert done.code == 3  # it is asked for; no silencer runs here
+    assert "no silencer answered in time" in done.err

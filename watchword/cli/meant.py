@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from shared.configuration import Configuration
 from shared.severity import Severity
 from watchword.cli.exits import WrongUsage
 from watchword.cli.seen_alerts import SeenAlert, see_alerts
 from watchword.cli.session import Session
+from watchword.inventory.spots import nearest_name
 
 WHAT_TO_TYPE = "A fingerprint or its beginning, TARGET/CHECK, or TARGET/CHECK/SEVERITY."
 _WHOLE = 16
@@ -39,6 +41,33 @@ async def find_meant(here: Session, words: Sequence[str]) -> list[Meant]:
         return [one for one in found if one is not None]
     seen = await see_alerts(await here.configuration(), here.settings, silenced=True, only_ours=False)
     return [completed(text, one, seen.alerts) for text, one in zip(words, found, strict=True)]
+
+
+async def require_known(here: Session, meant: Sequence[Meant]) -> None:
+    """Raise ``WrongUsage`` for a target or check that neither the inventory nor an alert knows: a mistyped name would
+    mute nothing, and nobody would notice.
+    """
+    configuration = await here.configuration()
+    strange = [one for one in meant if one.fingerprint is None and not _is_configured(one, configuration)]
+    if not strange:
+        return
+    seen = await see_alerts(configuration, here.settings, silenced=True, only_ours=False)
+    shown = {(one.label("service_name"), one.label("alertname")) for one in seen.alerts}
+    for one in strange:
+        if (one.target, one.check) not in shown:
+            raise WrongUsage(f"{one.words}: {_unknown(one, configuration)}")
+
+
+def _is_configured(one: Meant, configuration: Configuration) -> bool:
+    return configuration.target(one.target or "") is not None and configuration.check(one.check or "") is not None
+
+
+def _unknown(one: Meant, configuration: Configuration) -> str:
+    if configuration.target(one.target or "") is None:
+        names = [target.name for target in configuration.all_targets()]
+        return f"there is no target {one.target!r}; {nearest_name(one.target or '', names, 'see: watchword targets')}"
+    names = [check.name for check in configuration.all_checks()]
+    return f"there is no check {one.check!r}; {nearest_name(one.check or '', names, 'see: watchword checks list')}"
 
 
 def read_meant(words: str) -> Meant | None:

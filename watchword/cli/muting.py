@@ -22,7 +22,7 @@ from shared.schedules import parse_duration
 from shared.streams import MUTES
 from watchword.cli.exits import COULD_NOT_LOOK, GOOD, WRONG_USAGE, GaveUp, WrongUsage
 from watchword.cli.live import following
-from watchword.cli.meant import WHAT_TO_TYPE, Meant, find_meant
+from watchword.cli.meant import WHAT_TO_TYPE, Meant, find_meant, require_known
 from watchword.cli.mute_results import (
     about,
     all_mutes,
@@ -95,6 +95,7 @@ async def mute(
     comment = _comment(comment)
     async with session(nats_url) as here:
         wanted = await find_meant(here, alert)
+        await require_known(here, wanted)
         async with following(here.jetstream, [MUTES]) as queue:
             asked: dict[str, Meant] = {}
             for one in wanted:
