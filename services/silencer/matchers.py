@@ -102,10 +102,12 @@ def refusal_of(matchers: Sequence[Matcher]) -> str | None:
     if len(matchers) > MOST_MATCHERS:
         return f"there are {len(matchers)} matchers, at most {MOST_MATCHERS} are taken"
     for one in matchers:
-        if not LABEL_NAME.match(one.name):
+        if not LABEL_NAME.fullmatch(one.name):
             return f"matcher name {one.name[:100]!r} is not [a-zA-Z_][a-zA-Z0-9_]*"
         if len(one.value) > LONGEST_VALUE:
             return f"the value of matcher {one.name} is longer than {LONGEST_VALUE} characters"
+        if not one.value.isprintable():
+            return f"the value of matcher {one.name} has characters that can't be printed; no label of an alert has"
         fault = fault_of(one.value) if one.is_regex else None
         if fault:
             return f"the regular expression of matcher {one.name} can't be used: {fault}"

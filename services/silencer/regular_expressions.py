@@ -24,7 +24,7 @@ Step = Callable[[str, frozenset[int]], frozenset[int]]
 Accepts = Callable[[str], bool]
 
 _REPEAT = re.compile(r"\{(\d+)(,(\d*))?\}")
-_OPENING = re.compile(r"\(\?(?:P?<[A-Za-z_][A-Za-z0-9_]*>|([ims]*):)")
+_OPENING = re.compile(r"\(\?(?:P<[A-Za-z_][A-Za-z0-9_]*>|([ims]*):)")
 _FLAGS = re.compile(r"\(\?([ims]+)\)")
 _HEXADECIMAL = re.compile(r"\\x(?:([0-9A-Fa-f]{2})|\{([0-9A-Fa-f]{1,6})\})")
 _CONTROLS = {"a": "\a", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}

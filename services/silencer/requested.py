@@ -6,6 +6,7 @@ text, written for whoever asked.
 import datetime as dt
 
 from services.silencer.matchers import of_names, refusal_of
+from shared.alert_labels import clean_text
 from shared.errors import NameRefused, ScheduleRefused
 from shared.mutes import LONGEST_MUTE, MuteRequested, UnmuteRequested
 from shared.schedules import parse_duration
@@ -25,9 +26,9 @@ def refusal_of_mute(
     request: MuteRequested, stored_at: dt.datetime, default: dt.timedelta, now: dt.datetime
 ) -> str | None:
     """Return why a request is refused, for people, or None when it is good as far as it alone can say."""
-    if not request.created_by.strip():
+    if not clean_text(request.created_by):
         return "created_by is empty: say who mutes"
-    if not request.comment.strip():
+    if not clean_text(request.comment):
         return "comment is empty: say why, for whoever wonders later"
     return _refusal_of_subject(request) or _refusal_of_end(request, stored_at, default, now)
 

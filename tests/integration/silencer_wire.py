@@ -15,6 +15,8 @@ class Wire:
     url: str = ""
     before_answer: Callable[[str], bool] = lambda _: True
     """Called with the request's first line when its answer is there; False keeps the answer back."""
+    instead: Callable[[str], bytes | None] = lambda _: None
+    """What to answer to a request's first line instead of passing it on."""
     requests: list[str] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -24,7 +26,7 @@ class Wire:
             fields = dict(line.lower().split(": ", 1) for line in lines[1:] if line)
             body = await reader.readexactly(int(fields.get("content-length", "0")))
             self.requests.append(lines[0])
-            answer = await self._ask(head.replace(b"keep-alive", b"close") + body)
+            answer = self.instead(lines[0]) or await self._ask(head.replace(b"keep-alive", b"close") + body)
             if self.before_answer(lines[0]):
                 writer.write(answer)
                 await writer.drain()

@@ -255,6 +255,23 @@ async def test_a_silence_whose_answer_was_lost_is_found_and_not_made_twice(
         assert len([one for one in wire.requests if one.startswith("POST")]) == 1
 
 
+async def test_a_silence_that_an_alertmanager_refuses_says_why_and_is_tried_again(
+    place: House, alertmanager: EmbeddedServer, target: str
+) -> None:
+    said = b'"exceeded maximum number of silences: 10"'
+    full = b"HTTP/1.1 400 Bad Request\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(said) + said
+    async with wire_to(alertmanager.url) as wire:
+        wire.instead = lambda request: full if request.startswith("POST") else None
+        await place.configure(Alertmanager(name="main", urls=(wire.url,)))
+        async with place.silencer():
+            mute_id = await place.ask(target=target)
+            failed = await place.becomes(mute_id, "failed")
+            assert "exceeded maximum number of silences" in str(failed.silences[0].error)
+            wire.instead = lambda _: None
+            result = await place.becomes(mute_id, "active")
+            assert result.silences[0].error is None
+
+
 async def test_a_post_that_may_have_happened_is_not_sent_to_the_next_member(
     place: House, alertmanager: EmbeddedServer, target: str
 ) -> None:
@@ -357,6 +374,28 @@ async def test_a_restarted_silencer_does_nothing_twice(place: House, alertmanage
         for mute_id in mutes:
             assert len(await silences_of(client, mute_id)) == 1
     assert (await place.jetstream.stream_info(MUTES)).state.last_seq == before
+
+
+async def test_after_an_outage_of_nats_mutes_go_on(
+    start_nats: StartNats, alertmanager: EmbeddedServer, target: str
+) -> None:
+    server = start_nats()
+    async with contextlib.AsyncExitStack() as stack:
+        async with house(server.url) as place:
+            await place.configure(single(alertmanager))
+            stage = await stack.enter_async_context(place.silencer())
+            before = await place.ask(target=target)
+            await place.becomes(before, "active")
+        server.process.kill()
+        await eventually(stage.problems, "not ready")
+        server.process.restart()
+        async with house(server.url) as place, AlertmanagerClient(alertmanager.url) as client:
+            after = await place.ask(target=own_name("db"))
+            await place.becomes(after, "active")
+            await place.unmute(id=before)
+            await place.becomes(before, "ended")
+            assert len(await silences_of(client, after)) == 1
+            await eventually(lambda: not stage.problems(), "ready again", 30)
 
 
 async def test_silences_of_a_stream_that_was_lost_are_left_to_end_by_themselves(

@@ -29,7 +29,7 @@ from services.silencer.regular_expressions import PROBES, fault_of, matches, mat
         r"\Aorders\b\z",
         r"\x{1F600}\.\-\_",
         "(?ims)a.b",
-        "(?<name>a)|()|",
+        "(?P<name>a)|()|",
         "|".join(f"server-{number}" for number in range(300)),
     ],
 )
@@ -49,6 +49,7 @@ def test_what_both_engines_read_alike_is_good(expression: str) -> None:
         ("a(?#comment)", "is not known"),
         ("a(?i)b", "flags stand at the beginning"),
         ("(?P=name)", "is not known"),
+        ("(?<name>a)", "is not known"),
         (r"(a)\1", r"\1 at character 4 is not known"),
         (r"a\Z", r"\Z at character 2 is not known"),
         (r"\pL+", r"\p at character 1 is not known"),

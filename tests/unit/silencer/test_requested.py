@@ -44,6 +44,7 @@ def test_what_is_good(request_: dict[str, Any]) -> None:
         ({"created_by": " \t"}, "created_by is empty"),
         ({"comment": ""}, "comment is empty"),
         ({"comment": "\n"}, "comment is empty"),
+        ({"comment": "\x00 \x07"}, "comment is empty"),
         ({"target": None}, "in one way"),
         ({"fingerprint": FINGERPRINT}, "in one way"),
         ({"matchers": [{"name": "a", "value": "b"}]}, "in one way"),
