@@ -14,7 +14,7 @@ has to act on it: what happened, where, and what to do. Failures of one stage al
     ├── ConfigurationUnreadable  an entry of the bucket is not what this version understands
     ├── ScheduleRefused          a schedule is neither a name, a duration nor a cron line
     ├── LeaseLost                another process holds, or may hold, the lease by now
-    └── AlertmanagerError        see shared/alertmanager.py
+    └── AlertmanagerError        see shared/alertmanager_errors.py
 """
 
 
