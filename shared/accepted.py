@@ -93,6 +93,11 @@ def is_accepted(finding: Finding, at: dt.datetime) -> bool:
     return finding.accepted is not None and at < finding.accepted.until
 
 
+def is_open(result: CheckResult, at: dt.datetime) -> bool:
+    """Say whether a result has a finding that nobody accepts at a time."""
+    return any(not is_accepted(finding, at) for finding in result.findings)
+
+
 def severity_here(configuration: Configuration, check: str, target: str) -> Severity | None:
     """Return the severity that the settings give to the findings of a check on a target, or None when they don't.
 

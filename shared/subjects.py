@@ -119,6 +119,11 @@ def verdicts_of(engine: str, target: str) -> str:
     return f"check.result.verdict.{token(engine)}.{token(target)}.*"
 
 
+def verdicts_of_check(target: str, check: str) -> str:
+    """Return the filter of the verdicts of one check on one target, whoever's engine it is."""
+    return f"check.result.verdict.*.{token(target)}.{token(check)}"
+
+
 def errors_of(engine: str, target: str) -> str:
     """Return the filter of all error results of one target."""
     return f"check.result.error.{token(engine)}.{token(target)}.*"

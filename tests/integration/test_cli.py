@@ -140,7 +140,7 @@ def test_targets_show_how_each_stands(watchword: CommandLine) -> None:
     done = watchword("targets", "-o", "json")
     assert done.code == 0
     db, other = done.json
-    assert db["counts"] == {"failed": 1, "passed": 0, "skipped": 0, "error": 1}
+    assert db["counts"] == {"failed": 1, "accepted": 0, "passed": 0, "skipped": 0, "error": 1}
     assert db["errors"] == {"pg_two": "refused"}
     assert (other["counts"]["failed"], other["last_look"], other["pool"]) == (0, None, "berlin")
     lines = watchword("targets", "db").out.splitlines()

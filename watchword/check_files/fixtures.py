@@ -227,7 +227,7 @@ def _finding(spot: Spot) -> ExpectedFinding:
         return ExpectedFinding({}, {})
     fields = spot.fields(FINDING_FIELDS)
     if "severity" in fields:
-        fields["severity"].choice(list(Severity))
+        fields["severity"].choice([one.value for one in Severity])
     labels = fields.pop("labels").entries() if "labels" in fields else {}
     texts = {name: wanted for name, inner in fields.items() if (wanted := _wanted(inner)) is not None}
     return ExpectedFinding(texts, {name: text for name, inner in labels.items() if (text := inner.text()) is not None})

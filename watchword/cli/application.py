@@ -13,6 +13,7 @@ from watchword.cli import (
     dead,
     doctor,
     events,
+    judging,
     muting,
     running,
     stages,
@@ -64,6 +65,9 @@ application.command("unmute", rich_help_panel=_ACT)(muting.unmute)
 application.command("alerts", rich_help_panel=_LOOK)(alerts.alerts)
 application.command("mutes", rich_help_panel=_LOOK)(muting.mutes)
 application.command("targets", rich_help_panel=_LOOK)(targets.targets)
+checks.group.command("accept")(judging.accept)
+checks.group.command("exceptions")(judging.exceptions)
+checks.group.command("severity")(judging.severity)
 checks.group.command("lint")(authoring.lint)
 checks.group.command("test")(authoring.run_tests)
 checks.group.command("try")(trying.try_file)

@@ -3,25 +3,19 @@ again, another schedule; for all targets or for one, with author and reason.
 """
 
 import datetime as dt
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from shared import subjects
-from shared.checks import Check
-from shared.configuration import Configuration, Disabled, Interval, Setting
-from shared.errors import PublishRefused
+from shared.configuration import Disabled, Interval
 from shared.schedules import disabled_by, parse_timing
+from watchword.cli.changing import change_of, known_check, report, target_engine
 from watchword.cli.checks_shown import as_json, schedule_in_words, show, state, targets_where_off
 from watchword.cli.exits import WrongUsage
 from watchword.cli.options import Author, NatsUrl, Output
-from watchword.cli.output import OutputFormat, login_name, note, print_json, print_table, say
-from watchword.cli.session import Session, asynchronous, session
-from watchword.inventory.bucket import as_json as as_plain
-from watchword.inventory.bucket import put
-from watchword.inventory.spots import nearest_name
+from watchword.cli.output import OutputFormat, login_name, note, print_json, print_table
+from watchword.cli.session import asynchronous, session
 
 group = typer.Typer(no_args_is_help=True, help="See which checks there are; switch them off and on; schedule them.")
 
@@ -48,7 +42,7 @@ async def list_checks(
         configuration = await here.configuration()
     engines = {engine} if engine else None
     if target is not None:
-        engines = {_target_engine(configuration, target)}
+        engines = {target_engine(configuration, target)}
     chosen = [check for check in configuration.all_checks() if engines is None or check.engine in engines]
     if output is OutputFormat.JSON:
         print_json([as_json(check, configuration, target) for check in chosen])
@@ -81,7 +75,7 @@ async def show_check(
     """
     async with session(nats_url) as here:
         configuration = await here.configuration()
-    found = _known_check(configuration, check)
+    found = known_check(configuration, check)
     if output is OutputFormat.JSON:
         definition = found.model_dump(mode="json", exclude={"signed", "signature"})
         print_json({**as_json(found, configuration, target), **definition})
@@ -104,10 +98,10 @@ async def disable_check(
     Example: `watchword checks disable pg_trust --target orders-db --reason "inside the firewall"`
     """
     async with session(nats_url) as here:
-        change = await _change(here, "disabled", check, target)
+        change = await change_of(here, "disabled", check, target)
         setting = Disabled(disabled=True, author=author or login_name(), reason=reason, at=dt.datetime.now(dt.UTC))
         await change.write(here, setting)
-    _report(change, setting, f"{check} is off {change.where}", output)
+    report(change, setting, f"{check} is off {change.where}", output)
 
 
 @group.command("enable")
@@ -125,7 +119,7 @@ async def enable_check(
     Example: `watchword checks enable pg_trust --target orders-db`
     """
     async with session(nats_url) as here:
-        change = await _change(here, "disabled", check, target)
+        change = await change_of(here, "disabled", check, target)
         # Where only a person's word switched it off, taking that back is enough; otherwise ours must weigh more.
         before = change.configuration.settings.pop(("person", *change.names), None)
         is_off_without = disabled_by(change.configuration, check, target or "") is not None
@@ -133,7 +127,7 @@ async def enable_check(
         written = setting if is_off_without else None
         if is_off_without or (before is not None and before.value is not None):
             await change.write(here, written)
-    _report(change, written, f"{check} is on {change.where}", output)
+    report(change, written, f"{check} is on {change.where}", output)
     if target is None and output is OutputFormat.TABLE:
         for name in targets_where_off(change.configuration, check):
             note(f"it is still off on {name}; see: watchword checks show {check}")
@@ -166,66 +160,11 @@ async def schedule_check(
     if when is not None:
         parse_timing(when)
     async with session(nats_url) as here:
-        change = await _change(here, "interval", check, target)
+        change = await change_of(here, "interval", check, target)
         setting = None
         if when is not None:
             now = dt.datetime.now(dt.UTC)
             setting = Interval(schedule=when, author=author or login_name(), reason=reason, at=now)
         if setting is not None or change.is_set:
             await change.write(here, setting)
-    _report(change, setting, f"{check} runs {when or 'on its usual schedule'} {change.where}", output)
-
-
-@dataclass(slots=True)
-class _Change:
-    """A person's setting that is about to change."""
-
-    key: str
-    names: tuple[str, ...]
-    expected: int
-    is_set: bool
-    configuration: Configuration
-    where: str
-
-    async def write(self, here: Session, setting: Setting | None) -> None:
-        try:
-            await put(here.jetstream, self.key, setting, self.expected)
-        except PublishRefused:
-            raise WrongUsage("somebody else changed this at the same moment; look at it and try again") from None
-
-
-def _report(change: _Change, setting: Setting | None, words: str, output: OutputFormat) -> None:
-    if output is OutputFormat.JSON:
-        print_json({"setting": list(change.names), "value": as_plain(setting)})
-    else:
-        say(words)
-
-
-async def _change(here: Session, kind: str, check: str, target: str | None) -> _Change:
-    snapshot = await here.snapshot()
-    _known_check(snapshot.view, check)
-    if target is not None:
-        engine = _target_engine(snapshot.view, target)
-        found = snapshot.view.check(check)
-        if found is not None and found.engine != engine:
-            raise WrongUsage(f"{check} is a check for {found.engine}, and {target} is {engine}")
-    names = (kind, check, *([target] if target is not None else []))
-    key = subjects.setting_key("person", *names)
-    where = f"on {target}" if target is not None else "on all targets"
-    return _Change(key, names, snapshot.revisions.get(key, 0), key in snapshot.values, snapshot.view, where)
-
-
-def _known_check(configuration: Configuration, name: str) -> Check:
-    found = configuration.check(name)
-    if found is None:
-        known = [check.name for check in configuration.all_checks()]
-        raise WrongUsage(f"there is no check {name!r}; {nearest_name(name, known, 'see: watchword checks list')}")
-    return found
-
-
-def _target_engine(configuration: Configuration, name: str) -> str:
-    found = configuration.target(name)
-    if found is None:
-        known = [target.name for target in configuration.all_targets()]
-        raise WrongUsage(f"there is no target {name!r}; {nearest_name(name, known, 'see: watchword targets')}")
-    return found.engine
+    report(change, setting, f"{check} runs {when or 'on its usual schedule'} {change.where}", output)

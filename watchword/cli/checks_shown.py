@@ -2,11 +2,12 @@
 
 from rich.text import Text
 
+from shared.accepted import KIND
 from shared.checks import Check
-from shared.configuration import Configuration
+from shared.configuration import Configuration, RiskAccepted, SeverityOverride
 from shared.errors import ScheduleRefused
 from shared.schedules import disabled_by, schedule_of, timing_of
-from watchword.cli.output import clean, say
+from watchword.cli.output import clean, local, say
 
 
 def targets_where_off(configuration: Configuration, check: str) -> list[str]:
@@ -51,6 +52,29 @@ def as_json(check: Check, configuration: Configuration, target: str | None) -> d
     }
 
 
+def _judged(configuration: Configuration, check: Check, target: str | None) -> list[tuple[str, str | Text]]:
+    """Return what the settings say about its findings: their severity, and which are accepted."""
+    told: list[tuple[str, str | Text]] = []
+    for key in sorted(configuration.settings):
+        if key[1:3] != ("severity", check.name) or (len(key) == 4 and target not in {None, key[3]}):
+            continue
+        override = configuration.setting(SeverityOverride, *key[1:])
+        if override is not None and (fact := ("severity", _severity_in_words(override, key[3:]))) not in told:
+            told.append(fact)
+    for one in configuration.settings_of_check(RiskAccepted, KIND, check.name):
+        if target in {None, one.target}:
+            labels = ", ".join(f"{name}={value}" for name, value in sorted(one.labels.items()))
+            about = f"{one.target}{f', {labels}' if labels else ''}"
+            told.append(("accepted", f"on {about}: until {local(one.until)} by {one.accepted_by}: {one.reason}"))
+    return told
+
+
+def _severity_in_words(override: SeverityOverride, target: tuple[str, ...]) -> str:
+    where = f" on {target[0]}" if target else ""
+    because = f": {override.reason}" if override.reason else ""
+    return f"{override.severity.value}{where}, says {override.author or 'somebody'}{because}"
+
+
 def show(check: Check, configuration: Configuration, target: str | None) -> None:
     """Print everything about a check, for people."""
     facts: list[tuple[str, str | Text]] = [
@@ -59,6 +83,7 @@ def show(check: Check, configuration: Configuration, target: str | None) -> None
         ("engine", check.engine),
         ("schedule", schedule_in_words(configuration, check, target)),
         ("state", state(configuration, check, target)),
+        *_judged(configuration, check, target),
         ("category", " / ".join(filter(None, (check.category, check.subcategory, check.advisor)))),
         ("source", f"{check.source} (digest {check.digest})"),
         ("versions", check.requires.versions),

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from shared import subjects
+from shared.accepted import in_words, is_open
 from shared.errors import NameRefused
 from shared.events import CheckResult, Status
 from shared.reading import last_messages
@@ -64,6 +65,8 @@ class Report:
         if len(checks) < len(event.checks):  # another run, of more checks, answered this request
             told = Counter(result.status for result in results)
             counts = {status: told[status] for status in _STATUSES}
+        counts["accepted"] = accepted = _count_accepted(results)
+        counts["failed"] = max(0, counts["failed"] - accepted)
         self.has_failed = self.has_failed or counts["failed"] > 0
         self.has_error = self.has_error or counts["error"] > 0
         self.targets.append(
@@ -93,6 +96,8 @@ class Report:
                 labels = ", ".join(f"{name}={value}" for name, value in sorted(finding.labels.items()))
                 about = f"  {result.check}: {clean(finding.summary)}" + (f" ({clean(labels)})" if labels else "")
                 say(Text.assemble("  ", severity(finding.severity.value), about))
+                if finding.accepted is not None:
+                    say(Text(f"    {clean(in_words(finding.accepted))}", style="dim"))
 
     def unfinished(self, target: str, patience: dt.timedelta) -> None:
         """Show a target that was not done in time."""
@@ -102,7 +107,19 @@ class Report:
 
 
 _STATUSES: tuple[Status, ...] = ("passed", "failed", "skipped", "error")
-_WORDS = {"passed": "passed", "failed": "failed", "skipped": "skipped", "error": "could not look"}
+_WORDS = {
+    "passed": "passed",
+    "failed": "failed",
+    "accepted": "failed, and accepted",
+    "skipped": "skipped",
+    "error": "could not look",
+}
+
+
+def _count_accepted(results: Sequence[CheckResult]) -> int:
+    """Count the checks of which somebody accepts all that was found."""
+    now = dt.datetime.now(dt.UTC)
+    return sum(result.status == "failed" and not is_open(result, now) for result in results)
 
 
 def _worst_first(result: CheckResult) -> tuple[int, str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from shared import subjects
+from shared.accepted import is_open
 from shared.errors import NameRefused
 from shared.events import CheckResult
 from shared.following import Stored
@@ -23,7 +24,9 @@ class Standing:
     """The current state of all checks of one target."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    """Checks by status: passed, failed, skipped; error where the last look failed."""
+    """Checks by status: passed, failed, skipped; accepted where somebody accepts all that was found, error where the
+    last look failed.
+    """
     errors: dict[str, str] = field(default_factory=dict)
     """Why a check could not look, when that is the newest that is known of it."""
     last_look: dt.datetime | None = None
@@ -54,6 +57,7 @@ async def standings(here: Session) -> dict[tuple[str, str], Standing]:
                 looks[place] = max(stored.stored_at, looks.get(place, stored.stored_at))
 
     await snapshot_of(here.jetstream, CHECK_RESULTS, take)
+    now = dt.datetime.now(dt.UTC)
     found: dict[tuple[str, str], Standing] = {}
     for (engine, target, check), one in newest.items():
         standing = found.setdefault((engine, target), Standing(last_look=looks.get((engine, target))))
@@ -61,5 +65,7 @@ async def standings(here: Session) -> dict[tuple[str, str], Standing]:
             standing.counts["error"] += 1
             standing.errors[check] = one.error[1].reason or ""
         elif one.verdict is not None and one.verdict[1].status != "withdrawn":
-            standing.counts[one.verdict[1].status] += 1
+            verdict = one.verdict[1]
+            is_accepted = verdict.status == "failed" and not is_open(verdict, now)
+            standing.counts["accepted" if is_accepted else verdict.status] += 1
     return found

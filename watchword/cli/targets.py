@@ -34,7 +34,8 @@ async def targets(
         note("the inventory is empty; write targets into watchword.yaml, then: watchword apply")
         return
     now = dt.datetime.now(dt.UTC)
-    columns = ["target", "engine", "address", "pool", "failed", "passed", "skipped", "errors", "last look", "labels"]
+    counts = ["failed", "accepted", "passed", "skipped", "errors"]
+    columns = ["target", "engine", "address", "pool", *counts, "last look", "labels"]
     print_table(columns, [_row(target, found.get((target.engine, target.name), Standing()), now) for target in chosen])
 
 
@@ -46,6 +47,7 @@ def _row(target: Target, standing: Standing, now: dt.datetime) -> list[str | Tex
         target.address,
         target.pool,
         Text(str(failed), style="red" if failed else ""),
+        str(standing.counts["accepted"]),
         str(standing.counts["passed"]),
         str(standing.counts["skipped"]),
         Text(str(errors), style="yellow" if errors else ""),
@@ -55,7 +57,7 @@ def _row(target: Target, standing: Standing, now: dt.datetime) -> list[str | Tex
 
 
 def _as_json(target: Target, standing: Standing) -> dict[str, object]:
-    counts = {status: standing.counts[status] for status in ("failed", "passed", "skipped", "error")}
+    counts = {status: standing.counts[status] for status in ("failed", "accepted", "passed", "skipped", "error")}
     return {
         **target.model_dump(mode="json", exclude_none=True),
         "address": target.address,

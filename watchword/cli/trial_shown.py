@@ -10,6 +10,7 @@ from rich.text import Text
 from services.checker.engines.protocol import Document, Rows, Value
 from services.checker.examine import Answer
 from services.checker.findings import readable
+from shared.accepted import in_words
 from shared.checks import Query
 from watchword.check_files.trial import Trial, Tried
 from watchword.cli.output import clean, note, say, severity
@@ -54,6 +55,8 @@ def _show(tried: Tried, most_rows: int) -> None:
                 f" ({clean(labels)})" if labels else "",
             )
         )
+        if finding.accepted is not None:
+            say(Text(f"      {clean(in_words(finding.accepted))}", style="cyan"))
         for name in ("description", "read_more_url", "remediation"):
             for line in getattr(finding, name).splitlines():
                 say(Text(f"      {clean(line, keep_lines=True)}", style="" if name == "remediation" else "dim"))

@@ -36,7 +36,7 @@ def read_judging(parts: Mapping[str, Spot], collected: Collected, checks: Mappin
 def _severity(item: Spot, collected: Collected) -> None:
     fields = item.fields(_SEVERITY_FIELDS)
     texts = _texts(item, fields, needed=("check", "severity"))
-    level = fields["severity"].choice(list(Severity)) if "severity" in texts else None
+    level = fields["severity"].choice([one.value for one in Severity]) if "severity" in texts else None
     if "check" in texts:
         collected.is_check(fields["check"], texts["check"])
     if "target" in texts:

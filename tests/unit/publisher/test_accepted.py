@@ -4,11 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from services.publisher.handlers import _stamped
 from services.publisher.ledger import Keeping, Ledger
 from shared.accepted import exception_names
-from shared.configuration import RiskAccepted
+from shared.configuration import Configuration, RiskAccepted
+from shared.events import Accepted
 from shared.subjects import ResultSubject, setting_key
-from tests.unit.publisher.news import NOON, SUBJECT, Book, after, finding, said, verdict
+from tests.unit.publisher.news import NOON, SCANNED, SUBJECT, Book, after, finding, said, verdict
 
 TOMORROW = after(days=1)
 
@@ -117,3 +119,14 @@ def test_the_order_of_the_news_does_not_matter(order: list[str], hours: int) -> 
             book.accept(TOMORROW)
     book.ledger.sweep(now)
     assert bool(book.firing) == (now >= TOMORROW)
+
+
+def test_what_another_program_found_is_judged_by_the_exceptions_at_the_time_it_was_stored() -> None:
+    view = Configuration()
+    word = RiskAccepted(check="cve", target="shop:1.4", until=TOMORROW, author="ada", reason="lab")
+    key = setting_key("person", *exception_names("cve", "shop:1.4", {}))
+    view.apply(key, word.model_dump_json().encode(), 1)
+    claimed = finding(accepted=Accepted(until=after(days=99), by="the scanner itself"))
+    early, late = (verdict(1, claimed, subject=SCANNED, stored_at=at) for at in (NOON, TOMORROW))
+    assert [one.accepted and one.accepted.by for one in _stamped(early, view).result.findings] == ["ada"]
+    assert [one.accepted for one in _stamped(late, view).result.findings] == [None]
