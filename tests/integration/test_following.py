@@ -285,7 +285,7 @@ async def test_a_deleted_consumer_is_made_again(start_nats: StartNats, never_sta
             for consumer in await jetstream.consumers_info("S"):
                 await jetstream.delete_consumer("S", consumer.name)
             await publish(jetstream, "one")
-            await until(lambda: reader.seen == [(1, "one")], "it reads on")
+            await until(lambda: reader.seen == [(1, "one")], "it reads on", seconds=12)  # nats-py alone needs 18 s
 
 
 async def test_a_large_replay_loses_nothing(start_nats: StartNats) -> None:
