@@ -12,6 +12,7 @@ from faststream import FastStream
 from services.checker import secrets
 from services.checker.engines import CONNECTS
 from services.checker.handlers import on_request, on_run
+from services.checker.metrics import Metrics
 from services.checker.run import Checker
 from services.checker.sandbox import Sandbox
 from services.checker.settings import CheckerSettings
@@ -44,7 +45,8 @@ def make_checker(
     @contextlib.asynccontextmanager
     async def ready(stage: Stage) -> AsyncIterator[None]:
         assert stage.configuration is not None
-        async with Sandbox(workers=settings.script_workers) as scripts:
+        metrics = Metrics(settings.secrets_folder, os.environ)
+        async with Sandbox(workers=settings.script_workers) as scripts, contextlib.aclosing(metrics):
             running[:] = [
                 Checker(
                     name=settings.instance,
@@ -59,6 +61,7 @@ def make_checker(
                         environment=os.environ,
                         private=private_passwords or {},
                     ),
+                    metrics=metrics,
                     limits=settings.limits,
                 )
             ]

@@ -1,22 +1,24 @@
 """Looking at one target: connect once, execute each distinct query once, evaluate every check. What goes wrong for all
-checks (no secret, nobody answers, login refused) is an error of each; what goes wrong for one query is an error of the
-checks that asked it. Nothing is published here, so the same code serves a run, a trial and a scan.
+checks that ask the target (no secret, nobody answers, login refused) is an error of each; what goes wrong for one query
+is an error of the checks that asked it; metrics are asked where they are. Nothing is published here, so the same code
+serves a run, a trial and a scan.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from services.checker.applicability import why_not
-from services.checker.engines.protocol import Connect, Connection, Document, Limits, Login, Server
+from services.checker.engines.protocol import Connect, Connection, Document, Limits, Login, Rows, Server
 from services.checker.errors import NotHere, SomeDatabasesFailed, TargetError, Unreachable
 from services.checker.script import ScriptFinding, ScriptJob, ScriptOutcome
-from shared.checks import Check, Query
-from shared.configuration import Configuration
+from shared.checks import Check, Query, QueryType
+from shared.configuration import Configuration, MetricsSource
 from shared.errors import LeaseLost
 from shared.parameters import parameters_of
 from shared.targets import Target
@@ -24,6 +26,22 @@ from shared.targets import Target
 SHORTEST_STATEMENT_SECONDS = 0.2
 LEASE_MARGIN_SECONDS = 1.0
 """A statement ends this long before the lease surely does."""
+
+
+METRICS = frozenset({QueryType.METRICS_INSTANT, QueryType.METRICS_RANGE})
+ELSEWHERE = METRICS | {QueryType.CLICKHOUSE_SELECT}
+"""What is not asked of the target itself."""
+METRICS_AT_A_TIME = 8
+
+
+class AnswersMetrics(Protocol):
+    """What asks a source of metrics."""
+
+    async def ask(
+        self, source: MetricsSource, query: Query, target: Target, timeout_seconds: float, limits: Limits
+    ) -> Rows:
+        """Return the answer to one query for one target."""
+        ...
 
 
 class EvaluatesScripts(Protocol):
@@ -80,63 +98,134 @@ async def examine(
     scripts: EvaluatesScripts,
     limits: Limits,
     configuration: Configuration | None = None,
+    metrics: AnswersMetrics | None = None,
     remaining_seconds: Callable[[], float] = lambda: float("inf"),
 ) -> Examination:
     """Run checks on a target and return what each came to.
 
-    The configuration has the parameters that are set for targets with certain labels. ``remaining_seconds`` is what
-    is left of the lease; it is looked at before each statement. Raises ``LeaseLost`` when it ran out; never raises for
-    what the target or a check does.
+    The configuration has the parameters that are set for targets with certain labels, and the source of metrics.
+    ``remaining_seconds`` is what is left of the lease; it is looked at before each statement. Raises ``LeaseLost`` when
+    it ran out; never raises for what the target or a check does.
     """
-    try:
-        connection = await connect(login(), limits)
-    except TargetError as failed:
-        return Examination(tuple(Outcome(check, "error", reason=str(failed)) for check in checks))
-    try:
-        server = connection.server
-        skipped = {check.name: reason for check in checks if (reason := why_not(check, server)) is not None}
-        wanted = [check for check in checks if check.name not in skipped]
-        queries = dict.fromkeys(query for check in wanted for query in check.queries)
-        answers = await _ask(connection, list(queries), limits, remaining_seconds)
-    finally:
-        await connection.close()
     view = configuration or Configuration()
+    source = view.setting(MetricsSource, "metrics") if metrics is not None else None
+    timeout = functools.partial(_timeout, limits, remaining_seconds)
+    looked = await _look(checks, login, connect, limits, timeout)
+    wanted = [check for check in checks if check.name not in looked.outcomes]
+    answers = dict(looked.answers)
+    for queries in _batches([query for query in _distinct(wanted) if query.type in ELSEWHERE]):
+        seconds = timeout()
+        asked = (_ask_elsewhere(metrics, source, query, target, seconds, limits) for query in queries)
+        answers |= zip(queries, await asyncio.gather(*map(_answered, asked)), strict=True)
     evaluated = await asyncio.gather(
         *(_evaluate(check, parameters_of(check, target, view), answers, scripts) for check in wanted)
     )
-    outcomes = {outcome.check.name: outcome for outcome in evaluated}
-    ordered = tuple(
-        outcomes.get(check.name) or Outcome(check, "skipped", reason=skipped[check.name]) for check in checks
-    )
-    return Examination(ordered, server, answers)
+    outcomes = looked.outcomes | {outcome.check.name: outcome for outcome in evaluated}
+    return Examination(tuple(outcomes[check.name] for check in checks), looked.server, answers)
 
 
-async def _ask(
-    connection: Connection, queries: Sequence[Query], limits: Limits, remaining_seconds: Callable[[], float]
-) -> dict[Query, Answer]:
+@dataclass(slots=True)
+class _Looked:
+    """What came of the connection to the target."""
+
+    server: Server | None = None
+    answers: dict[Query, Answer] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    """Of checks that came to their end without a script, by name."""
+
+
+async def _look(
+    checks: Sequence[Check],
+    login: Callable[[], Login],
+    connect: Connect,
+    limits: Limits,
+    timeout: Callable[[], float],
+) -> _Looked:
+    """Ask the target what the checks ask of it. A check that asks it for nothing has no need of it."""
+    looked = _Looked()
+    needing = [check for check in checks if _needs_the_target(check)]
+    if not needing:
+        return looked
+    try:
+        connection = await connect(login(), limits)
+    except TargetError as failed:
+        looked.outcomes = {check.name: Outcome(check, "error", reason=str(failed)) for check in needing}
+        return looked
+    try:
+        looked.server = connection.server
+        for check in needing:
+            reason = why_not(check, connection.server)
+            if reason is not None:
+                looked.outcomes[check.name] = Outcome(check, "skipped", reason=reason)
+        wanted = [check for check in needing if check.name not in looked.outcomes]
+        queries = [query for query in _distinct(wanted) if query.type not in ELSEWHERE]
+        looked.answers = await _ask(connection, queries, timeout)
+    finally:
+        await connection.close()
+    return looked
+
+
+def _needs_the_target(check: Check) -> bool:
+    asks_it = any(query.type not in ELSEWHERE for query in check.queries)
+    return asks_it or bool(check.requires.versions or check.requires.flavours)
+
+
+def _distinct(checks: Sequence[Check]) -> list[Query]:
+    return list(dict.fromkeys(query for check in checks for query in check.queries))
+
+
+def _batches(queries: Sequence[Query]) -> Iterator[Sequence[Query]]:
+    return (queries[begin : begin + METRICS_AT_A_TIME] for begin in range(0, len(queries), METRICS_AT_A_TIME))
+
+
+def _timeout(limits: Limits, remaining_seconds: Callable[[], float]) -> float:
+    """Return how long the next question may take. Raises ``LeaseLost`` when there is no time for any."""
+    seconds = min(limits.statement_seconds, remaining_seconds() - LEASE_MARGIN_SECONDS)
+    if seconds < SHORTEST_STATEMENT_SECONDS:
+        message = "the lease on the target ran out before all queries were asked"
+        raise LeaseLost(message)
+    return seconds
+
+
+async def _ask(connection: Connection, queries: Sequence[Query], timeout: Callable[[], float]) -> dict[Query, Answer]:
     answers: dict[Query, Answer] = {}
     gone: Unreachable | None = None
     for query in queries:
         if gone is not None:
             answers[query] = Answer(None, gone, 0.0)
             continue
-        timeout_seconds = min(limits.statement_seconds, remaining_seconds() - LEASE_MARGIN_SECONDS)
-        if timeout_seconds < SHORTEST_STATEMENT_SECONDS:
-            message = "the lease on the target ran out before all queries were asked"
-            raise LeaseLost(message)
-        began = time.monotonic()
-        document: Document | None = None
-        error: TargetError | None = None
-        try:
-            document = await connection.execute(query, timeout_seconds)
-        except SomeDatabasesFailed as partly:
-            document, error = partly.documents, partly
-        except Unreachable as lost:
-            gone = error = lost
-        except TargetError as failed:
-            error = failed
-        answers[query] = Answer(document, error, (time.monotonic() - began) * 1000)
+        answers[query] = answer = await _answered(connection.execute(query, timeout()))
+        if isinstance(answer.error, Unreachable):
+            gone = answer.error
     return answers
+
+
+async def _ask_elsewhere(
+    metrics: AnswersMetrics | None,
+    source: MetricsSource | None,
+    query: Query,
+    target: Target,
+    timeout_seconds: float,
+    limits: Limits,
+) -> Document:
+    if query.type not in METRICS:
+        raise NotHere(f"{query.type} can't be asked here: it asks PMM's own ClickHouse, which does not exist here")
+    if metrics is None or source is None:
+        raise NotHere(f"{query.type} can't be asked here: no metrics source is configured; name one as `metrics`")
+    return await metrics.ask(source, query, target, timeout_seconds, limits)
+
+
+async def _answered(asked: Awaitable[Document]) -> Answer:
+    began = time.monotonic()
+    document: Document | None = None
+    error: TargetError | None = None
+    try:
+        document = await asked
+    except SomeDatabasesFailed as partly:
+        document, error = partly.documents, partly
+    except TargetError as failed:
+        error = failed
+    return Answer(document, error, (time.monotonic() - began) * 1000)
 
 
 async def _evaluate(

@@ -18,7 +18,7 @@ from nats.js import JetStreamContext
 
 from services.checker import covered, telemetry
 from services.checker.engines.protocol import Connect, Limits, Login
-from services.checker.examine import EvaluatesScripts, Outcome, examine
+from services.checker.examine import AnswersMetrics, EvaluatesScripts, Outcome, examine
 from services.checker.results import Previous, after_refusal, previous_of, results_of
 from shared import leases, subjects
 from shared.checks import Check, Engine
@@ -51,6 +51,7 @@ class Checker:
     scripts: EvaluatesScripts
     connects: Mapping[Engine, Connect]
     login: Callable[[Target], Login]
+    metrics: AnswersMetrics
     limits: Limits
 
     def now(self) -> dt.datetime:
@@ -100,6 +101,7 @@ async def perform(checker: Checker, begun: Begun) -> CheckFinished:
                 scripts=checker.scripts,
                 limits=checker.limits,
                 configuration=checker.configuration.view,
+                metrics=checker.metrics,
                 remaining_seconds=lambda: lease.remaining_seconds,
             ),
         )

@@ -3,6 +3,7 @@ nothing is published. It says what each query answered and how long it took, wha
 what the verdict would be. How that is shown is for the command line.
 """
 
+import contextlib
 import datetime as dt
 import os
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from services.checker.engines import CONNECTS
 from services.checker.engines.protocol import Server
 from services.checker.examine import Answer, Outcome, examine
 from services.checker.findings import findings_of
+from services.checker.metrics import Metrics
 from services.checker.sandbox import Sandbox
 from services.checker.settings import CheckerSettings
 from shared.accepted import exceptions_for, severity_here
@@ -83,7 +85,8 @@ async def try_checks(
 
     Never raises for what the target or a check does; raises ``SandboxUnavailable`` when no script can be run.
     """
-    async with Sandbox(workers=1, spares=0) as scripts:
+    metrics = Metrics(settings.secrets_folder, os.environ)
+    async with Sandbox(workers=1, spares=0) as scripts, contextlib.aclosing(metrics):
         examination = await examine(
             target,
             checks,
@@ -92,6 +95,7 @@ async def try_checks(
             scripts=scripts,
             limits=settings.limits,
             configuration=configuration,
+            metrics=metrics,
         )
     now = dt.datetime.now(dt.UTC)
     tried = [

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from shared import subjects
 from shared.check_files.reading import read_checks
 from shared.checks import Check
-from shared.configuration import Configuration
+from shared.configuration import Configuration, MetricsSource
 from shared.targets import Target
 from watchword.cli.exits import CHECK_FAILED, COULD_NOT_LOOK, GOOD, WrongUsage
 from watchword.cli.options import NatsUrl, Output
@@ -48,6 +49,12 @@ async def try_file(
         list[str] | None,
         typer.Option("--check", "-c", metavar="NAME", help="Only this check of the file; may be repeated."),
     ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics", metavar="URL", help="A Prometheus for METRICS_ queries, with --dsn: http://host:9090."
+        ),
+    ] = None,
     rows: Annotated[int, typer.Option("--rows", metavar="N", min=0, help="Rows shown of each answer.")] = 20,
     output: Output = OutputFormat.TABLE,
     nats_url: NatsUrl = None,
@@ -77,6 +84,9 @@ async def try_file(
             raise WrongUsage(f"--dsn: {refused}" + (f"; {refused.hint}" if refused.hint else "")) from None
         if password is not None:
             passwords[place.name] = password
+        if metrics is not None:
+            source = MetricsSource(url=metrics)
+            configuration.apply(subjects.setting_key("person", "metrics"), source.model_dump_json().encode(), 1)
     else:
         raise WrongUsage("say where: --target NAME, or --dsn URL")
     chosen = _checks(file, check or [], place)

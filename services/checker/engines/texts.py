@@ -8,23 +8,17 @@ from urllib.parse import quote, quote_plus
 
 from services.checker.engines.protocol import Login
 from services.checker.errors import NotHere
-from shared.checks import Query, QueryType
+from shared.checks import Query
 
 LONGEST_TEXT = 600
 
 SHORTEST_REPLACED_ANYWHERE = 4
 """A password of three letters is part of many words; it is replaced where it stands by itself."""
 
-ELSEWHERE = {
-    QueryType.METRICS_INSTANT: "no metrics source is configured for it",
-    QueryType.METRICS_RANGE: "no metrics source is configured for it",
-    QueryType.CLICKHOUSE_SELECT: "it asks PMM's own ClickHouse, which does not exist here",
-}
-
 
 def not_here(query: Query, engine: str) -> NotHere:
     """Return why a query can't be asked of a database of this engine."""
-    return NotHere(f"{query.type} can't be asked here: {ELSEWHERE.get(query.type, f'the target is {engine}')}")
+    return NotHere(f"{query.type} can't be asked here: the target is {engine}")
 
 
 def said(words: object, login: Login) -> str:

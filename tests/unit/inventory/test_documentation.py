@@ -1,6 +1,7 @@
 """The page about the inventory names everything that the file may say, and its example can be applied."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,16 @@ def test_the_example_can_be_applied(tmp_path: Path) -> None:
     assert set(inventory.targets) == {"orders-db"}
     assert not inventory.passwords
     assert ("interval", "postgresql_end_of_life", "orders-db") in inventory.settings
+
+
+def test_the_examples_of_the_page_about_exceptions_can_be_applied(tmp_path: Path) -> None:
+    page = (Path(module).parents[2] / "docs" / "exceptions.md").read_text()
+    file = tmp_path / "watchword.yaml"
+    blocks = [textwrap.dedent(block) for block in re.findall(r"(?:^(?:    .*)?\n)+", page, re.MULTILINE)]
+    examples = [block for block in blocks if re.match(r"\s*(settings|targets):", block)]
+    assert len(examples) == 3
+    for example in examples:
+        file.write_text(example)
+        inventory = read_inventory(file, built_in_checks())
+        assert inventory.settings or inventory.targets
+        assert {warning.message for warning in inventory.warnings} <= {"this file has no target 'orders-db'"}
