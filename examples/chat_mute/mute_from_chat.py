@@ -34,8 +34,9 @@ async def mute(server: str, user: str, command: str, timeout_seconds: float) -> 
         async with asyncio.timeout(timeout_seconds):
             while True:
                 result = json.loads((await results.next_msg(timeout=None)).data)
-                # The first result fixes the matchers; the next one has the silences.
-                if result.get("id") == mine and (result.get("refused") or result.get("silences")):
+                # The first result fixes the matchers; a later one has the silences.
+                made = [one["silence_id"] for one in result.get("silences", []) if "silence_id" in one]
+                if result.get("id") == mine and (result.get("refused") or made):
                     break
     except TimeoutError:
         return "nobody answered; the mute is stored and will be made as soon as a silencer runs"
@@ -43,8 +44,7 @@ async def mute(server: str, user: str, command: str, timeout_seconds: float) -> 
         await connection.close()
     if result.get("refused"):
         return f"refused: {result['refused']}"
-    made = ", ".join(silence.get("silence_id") or silence["state"] for silence in result["silences"])
-    return f"muted until {result['ends_at']} ({made})"
+    return f"muted until {result['ends_at']} ({', '.join(made)})"
 
 
 def main() -> int:

@@ -2,20 +2,12 @@
 
 import pytest
 
-from tests.e2e.processes import pipeline_in
 from tests.integration.checker_fleet import eventually
 
 FAILS = """
 def check_context(docs, context):
   return [{"summary": "weak", "severity": "warning", "labels": {"row": "1"}}]
 """
-
-
-@pytest.fixture
-async def pipeline(tmp_path):
-    async with pipeline_in(tmp_path) as pipeline:
-        yield pipeline
-        print(pipeline.logs())  # shown when the test failed
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from shared import subjects
 from shared.leases import LEASE_SECONDS
-from tests.e2e.processes import kill, pipeline_in, settled
+from tests.e2e.processes import kill, settled
 from tests.integration.checker_fleet import eventually
 
 PASSES = "def check_context(docs, context):\n  return []\n"
@@ -18,13 +18,6 @@ SEES = """
 def check_context(docs, context):
   return [{"summary": "weak", "severity": "warning", "labels": {"row": str(row["id"])}} for row in docs[0]]
 """
-
-
-@pytest.fixture
-async def pipeline(tmp_path):
-    async with pipeline_in(tmp_path) as pipeline:
-        yield pipeline
-        print(pipeline.logs())  # shown when the test failed
 
 
 @pytest.fixture

@@ -128,5 +128,3 @@ async def fleet_on(url: str) -> AsyncIterator[Fleet]:
         yield Fleet(client, jetstream, url)
     finally:
         await client.close()
-
-

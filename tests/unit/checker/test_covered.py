@@ -39,9 +39,7 @@ def test_message_is_answered_only_by_a_run_that_began_after_it(end, is_answered)
 
 
 def begun(number, at_seconds):
-    event = CheckStarted(
-        run="1-1", target="t", checks=[], sequence=1, attempt=number, checker="c", started_at=NOON
-    )
+    event = CheckStarted(run="1-1", target="t", checks=[], sequence=1, attempt=number, checker="c", started_at=NOON)
     return Begun(event, NOON + dt.timedelta(seconds=at_seconds))
 
 
