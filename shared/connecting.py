@@ -12,7 +12,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 import nats
 import structlog
-from faststream.nats import NatsCredentials, NatsSecurity, NatsToken, NatsUserPassword
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.errors import NoServersError
@@ -73,38 +72,28 @@ def manners(settings: ProcessSettings, name: str) -> dict[str, Any]:
     }
 
 
-def security(settings: ProcessSettings) -> NatsSecurity | None:
-    """Return who we are and how the connection is protected, as FastStream's broker wants it; None: nobody, plainly."""
-    context = _tls(settings)
-    if settings.nats_credentials is not None:
-        return NatsCredentials.from_file(settings.nats_credentials, ssl_context=context)
-    if settings.nats_user is not None:
-        return NatsUserPassword(settings.nats_user, _secret(settings.nats_password), ssl_context=context)
-    if settings.nats_token is not None:
-        return NatsToken(_secret(settings.nats_token), ssl_context=context)
-    return NatsSecurity(ssl_context=context) if context is not None else None
-
-
 def options(settings: ProcessSettings, name: str) -> dict[str, Any]:
     """Return all keyword arguments of a connection with nats-py."""
     chosen = manners(settings, name)
     if settings.nats_credentials is not None:
         chosen["user_credentials"] = str(settings.nats_credentials)
     elif settings.nats_user is not None:
-        chosen |= {"user": settings.nats_user, "password": _secret(settings.nats_password)}
+        chosen |= {"user": settings.nats_user, "password": secret_text(settings.nats_password)}
     elif settings.nats_token is not None:
-        chosen["token"] = _secret(settings.nats_token)
-    context = _tls(settings)
+        chosen["token"] = secret_text(settings.nats_token)
+    context = tls_context(settings)
     if context is not None:
         chosen["tls"] = context
     return chosen
 
 
-def _secret(value: SecretStr | None) -> str:
+def secret_text(value: SecretStr | None) -> str:
+    """Return a secret as the client wants it."""
     return value.get_secret_value() if value else ""
 
 
-def _tls(settings: ProcessSettings) -> ssl.SSLContext | None:
+def tls_context(settings: ProcessSettings) -> ssl.SSLContext | None:
+    """Return how the connection is protected beyond what the URL asks for; None when nothing is configured."""
     if settings.nats_ca_file is None and settings.nats_cert_file is None:
         return None
     context = ssl.create_default_context(cafile=str(settings.nats_ca_file) if settings.nats_ca_file else None)

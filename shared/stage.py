@@ -8,17 +8,16 @@ import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
 
 import structlog
 from faststream import FastStream
 from faststream.nats import NatsBroker
 from nats.aio.client import Client
-from nats.errors import ConnectionClosedError, ConnectionReconnectingError
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from shared import connecting, telemetry
+from shared.broker import make_broker
 from shared.configuration import Change, Configuration
 from shared.declaring import refuse_old_server
 from shared.ending import end
@@ -141,39 +140,9 @@ class Stage:
         await end(*self._tasks)
 
 
-class _Broker(NatsBroker):
-    """FastStream's, which can also be stopped while NATS is away: its own fails, for it wants to drain."""
-
-    async def stop(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_val: BaseException | None = None,
-        exc_tb: TracebackType | None = None,
-    ) -> None:
-        connection = self._connection
-        try:
-            await super().stop(exc_type, exc_val, exc_tb)
-        except (ConnectionReconnectingError, ConnectionClosedError):
-            if connection is not None:
-                # What waits to be sent would be written to the connection that is gone, and that fails, too.
-                connection._pending.clear()  # noqa: SLF001
-                connection._pending_data_size = 0  # noqa: SLF001
-                await connection.close()
-            self._connection = None
-            self.config.disconnect()
-
-
 def make_stage(name: str, settings: ProcessSettings) -> Stage:
     """Return a stage that is not connected yet; nothing happens before its application runs."""
-    broker = _Broker(
-        connecting.servers(settings),
-        security=connecting.security(settings),
-        logger=None,
-        apply_types=False,
-        # No time for grace of its own: what was begun had it already when the subscriptions were drained.
-        graceful_timeout=None,
-        **connecting.manners(settings, f"watchword-{name}"),
-    )
+    broker = make_broker(settings, f"watchword-{name}")
     return Stage(name, settings, broker, Subscriptions(broker, name))
 
 
