@@ -4,7 +4,6 @@ paused and wakes up late overwrites no fresher truth, and whoever asked before i
 """
 
 import asyncio
-import contextlib
 import datetime as dt
 import time
 from collections import Counter
@@ -24,6 +23,7 @@ from shared import leases, subjects
 from shared.checks import Check, Engine
 from shared.cloudevents import headers_of
 from shared.configuration import Configuration
+from shared.ending import end
 from shared.errors import LeaseLost, PublishRefused
 from shared.events import CheckFinished, CheckResult, CheckStarted
 from shared.publishing import publish
@@ -204,9 +204,7 @@ async def _while_held(checker: Checker, lease: leases.Lease, work: Coroutine[Any
             raise LeaseLost(message) from None
         raise
     finally:
-        keeper.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await keeper
+        await end(keeper)
 
 
 async def _write(checker: Checker, begun: Begun, outcome: Outcome, previous: Previous, started_at: dt.datetime) -> None:

@@ -14,6 +14,7 @@ from shared import subjects
 from shared.checks import ENGINES
 from shared.cloudevents import headers_of
 from shared.configuration import Configuration
+from shared.ending import end
 from shared.events import CheckRequested
 from shared.publishing import publish
 from shared.reading import last_sequence
@@ -166,9 +167,7 @@ async def _hints(here: Session, waiting: Waiting) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await end(task)
 
 
 async def _explained(here: Session, request: CheckRequested, refused: str) -> str:
