@@ -34,7 +34,7 @@ from shared.streams import (
     streams,
 )
 from tests.conftest import StartNats
-from tests.integration.nats_clients import connected
+from tests.integration.nats_clients import connected, until
 from watchword.debian_packages import find_program
 
 ALL_CONSUMERS = [FRONT_DOOR, TRANSITIONS, MUTE_REQUESTS, *(lane_consumer(lane, "site b") for lane in subjects.LANES)]
@@ -236,9 +236,13 @@ async def test_the_lanes_of_many_pools_stand_side_by_side(start_nats: StartNats)
             await ensure_consumer(jetstream, consumer)
         for lane, pool in consumers:
             await jetstream.publish(subjects.run_requested(lane, pool, "t", "all"), b"")
-        waiting = {info.name: info.num_pending for info in await jetstream.consumers_info(CHECK_RUNS)}
-        assert waiting == {consumer.name: 1 for consumer in consumers.values()}
-        assert len(waiting) == 12
+
+        async def look() -> bool:
+            waiting = {info.name: info.num_pending for info in await jetstream.consumers_info(CHECK_RUNS)}
+            return waiting == {consumer.name: 1 for consumer in consumers.values()}
+
+        await until(look, "each has its own message")
+        assert len({consumer.name for consumer in consumers.values()}) == 12
 
 
 async def test_a_consumer_without_its_stream_is_told_with_what_to_do(start_nats: StartNats) -> None:
