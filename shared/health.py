@@ -85,9 +85,7 @@ async def serving(
     """Serve health on an address while the block runs, and yield the port. Raises ``PortInUse`` or
     ``AddressUnusable``.
     """
-    configuration = uvicorn.Config(
-        health_application(stages, registry), log_config=None, lifespan="off", access_log=False
-    )
+    configuration = uvicorn.Config(health_application(stages, registry), log_config=None, lifespan="off")
     listening = _listen(host, port)
     server = uvicorn.Server(configuration)
     # The signals belong to whoever runs the stage.
