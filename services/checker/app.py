@@ -62,6 +62,7 @@ def make_checker(
                         private=private_passwords or {},
                     ),
                     metrics=metrics,
+                    signatures=settings.signatures,
                     limits=settings.limits,
                 )
             ]

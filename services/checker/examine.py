@@ -99,19 +99,22 @@ async def examine(
     limits: Limits,
     configuration: Configuration | None = None,
     metrics: AnswersMetrics | None = None,
+    refusal: Callable[[Check], str | None] = lambda check: None,  # noqa: ARG005 (every check may run)
     remaining_seconds: Callable[[], float] = lambda: float("inf"),
 ) -> Examination:
     """Run checks on a target and return what each came to.
 
-    The configuration has the parameters that are set for targets with certain labels, and the source of metrics.
-    ``remaining_seconds`` is what is left of the lease; it is looked at before each statement. Raises ``LeaseLost`` when
-    it ran out; never raises for what the target or a check does.
+    What ``refusal`` gives a reason against does not run. The configuration has the parameters that are set for targets
+    with certain labels, and the source of metrics. ``remaining_seconds`` is what is left of the lease; it is looked at
+    before each statement. Raises ``LeaseLost`` when it ran out; never raises for what the target or a check does.
     """
     view = configuration or Configuration()
     source = view.setting(MetricsSource, "metrics") if metrics is not None else None
     timeout = functools.partial(_timeout, limits, remaining_seconds)
-    looked = await _look(checks, login, connect, limits, timeout)
-    wanted = [check for check in checks if check.name not in looked.outcomes]
+    refused = {check.name: Outcome(check, "error", reason=reason) for check in checks if (reason := refusal(check))}
+    allowed = [check for check in checks if check.name not in refused]
+    looked = await _look(allowed, login, connect, limits, timeout)
+    wanted = [check for check in allowed if check.name not in looked.outcomes]
     answers = dict(looked.answers)
     for queries in _batches([query for query in _distinct(wanted) if query.type in ELSEWHERE]):
         seconds = timeout()
@@ -120,7 +123,7 @@ async def examine(
     evaluated = await asyncio.gather(
         *(_evaluate(check, parameters_of(check, target, view), answers, scripts) for check in wanted)
     )
-    outcomes = looked.outcomes | {outcome.check.name: outcome for outcome in evaluated}
+    outcomes = refused | looked.outcomes | {outcome.check.name: outcome for outcome in evaluated}
     return Examination(tuple(outcomes[check.name] for check in checks), looked.server, answers)
 
 

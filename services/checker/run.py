@@ -19,6 +19,7 @@ from services.checker import covered, telemetry
 from services.checker.engines.protocol import Connect, Limits, Login
 from services.checker.examine import AnswersMetrics, EvaluatesScripts, Outcome, examine
 from services.checker.results import Previous, after_refusal, previous_of, results_of
+from services.checker.signatures import Signatures
 from shared import leases, subjects
 from shared.checks import Check, Engine
 from shared.cloudevents import headers_of
@@ -52,6 +53,7 @@ class Checker:
     connects: Mapping[Engine, Connect]
     login: Callable[[Target], Login]
     metrics: AnswersMetrics
+    signatures: Signatures
     limits: Limits
 
     def now(self) -> dt.datetime:
@@ -102,6 +104,7 @@ async def perform(checker: Checker, begun: Begun) -> CheckFinished:
                 limits=checker.limits,
                 configuration=checker.configuration.view,
                 metrics=checker.metrics,
+                refusal=checker.signatures.refusal,
                 remaining_seconds=lambda: lease.remaining_seconds,
             ),
         )

@@ -2,9 +2,10 @@
 and where its databases' secrets lie. It holds no other configuration.
 """
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from services.checker.engines.protocol import Limits
+from services.checker.signatures import Signatures, public_keys
 from shared.settings import ProcessSettings
 from shared.subjects import Lane
 
@@ -21,7 +22,21 @@ class CheckerSettings(ProcessSettings):
     connect_seconds: float = Field(5.0, gt=0, le=60, description="time for connecting to a database")
     statement_seconds: float = Field(15.0, gt=0, le=600, description="time for one query")
     most_rows: int = Field(10_000, ge=1, description="rows taken of one query")
+    check_public_key: str = Field(
+        "", description="minisign keys, separated by commas; with any, only checks signed by one of them run"
+    )
     most_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="bytes taken of one query")
+
+    @field_validator("check_public_key")
+    @classmethod
+    def _has_keys(cls, text: str) -> str:
+        public_keys(text)
+        return text
+
+    @property
+    def signatures(self) -> Signatures:
+        """Return what says which checks may run."""
+        return Signatures(public_keys(self.check_public_key))
 
     @property
     def limits(self) -> Limits:

@@ -7,7 +7,7 @@ import base64
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from shared.check_files.fields import fields_of
@@ -18,6 +18,10 @@ from shared.checks import Check
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
 MAX_SIGNATURE_BYTES = 8 * 1024
+MAX_SIGNED_BYTES = 384 * 1024
+"""In base64 and beside the check itself it fits into one message."""
+MAX_TRAVELLING_BYTES = 4 * 1024 * 1024
+"""Each check of a signed file brings the whole file along."""
 SUFFIXES = (".yml", ".yaml")
 SIGNATURE_SUFFIX = ".minisig"
 TEST_SUFFIXES = tuple(f".test{suffix}" for suffix in SUFFIXES)
@@ -53,10 +57,10 @@ class Reading:
 @dataclass(frozen=True, slots=True)
 class _File:
     path: Path
-    signed: str
-    signature: str
     checks: tuple[Node, ...]
     advisors: tuple[Node, ...]
+    signed: str = ""
+    signature: str = ""
 
 
 def read_checks(paths: Sequence[Path], beside: Sequence[Check] = ()) -> Reading:
@@ -67,6 +71,19 @@ def read_checks(paths: Sequence[Path], beside: Sequence[Check] = ()) -> Reading:
     """
     reading = Reading()
     files = [file for path in _files(paths, reading.problems) if (file := _read_file(path, reading.problems))]
+    _normalise(reading, files, beside)
+    return reading
+
+
+def read_content(content: bytes, path: Path) -> Reading:
+    """Read the bytes of one file, which lie or lay elsewhere; the path is for the problems."""
+    reading = Reading()
+    file = _parsed(path, content, reading.problems)
+    _normalise(reading, [file] if file else [])
+    return reading
+
+
+def _normalise(reading: Reading, files: Sequence[_File], beside: Sequence[Check] = ()) -> None:
     for file in files:
         for node in file.advisors:
             advisor, faults = read_advisor(node)
@@ -78,7 +95,6 @@ def read_checks(paths: Sequence[Path], beside: Sequence[Check] = ()) -> Reading:
         for node in file.checks:
             _add(reading, file, normalise(node, reading.advisors, str(file.path)), taken)
     reading.problems.sort(key=lambda found: (str(found.file), found.line, found.column))
-    return reading
 
 
 def _add(reading: Reading, file: _File, normalised: Normalised, taken: dict[str, str]) -> None:
@@ -132,10 +148,22 @@ def _read_file(path: Path, problems: list[Problem]) -> _File | None:
     content = _content(path, MAX_FILE_BYTES, problems)
     if content is None:
         return None
+    signature = _signature(path, problems)
+    file = _parsed(path, content, problems)
+    if file is None or not signature:
+        return file
+    if len(content) > MAX_SIGNED_BYTES or len(content) * len(file.checks) > MAX_TRAVELLING_BYTES:
+        message = "the file is too large to travel with each of its checks, so they travel unsigned"
+        hint = "split it, best into one check a file, and sign each"
+        problems.append(_file_problem(path, message, hint, is_error=False))
+        return file
+    return replace(file, signed=base64.b64encode(content).decode(), signature=signature)
+
+
+def _parsed(path: Path, content: bytes, problems: list[Problem]) -> _File | None:
     text = _decoded(path, content, problems)
     if text is None:
         return None
-    signature = _signature(path, problems)
     checks: list[Node] = []
     advisors: list[Node] = []
     before = len(problems)
@@ -148,13 +176,7 @@ def _read_file(path: Path, problems: list[Problem]) -> _File | None:
         problems.extend(problem(path, "", fault) for fault in faults)
     if not checks and not advisors and len(problems) == before:
         problems.append(_file_problem(path, "the file holds no checks", "begin it with `checks:`", is_error=False))
-    return _File(
-        path=path,
-        signed=base64.b64encode(content).decode() if signature else "",
-        signature=signature,
-        checks=tuple(checks),
-        advisors=tuple(advisors),
-    )
+    return _File(path, tuple(checks), tuple(advisors))
 
 
 def _take(document: Node, checks: list[Node], advisors: list[Node], faults: list[Fault]) -> None:

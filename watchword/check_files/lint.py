@@ -6,6 +6,7 @@ something. Each finding has the line and column in the file. Nothing is executed
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import starlark
 
@@ -14,6 +15,9 @@ from shared.check_files.problems import Fault, Place, Problem, Severity, did_you
 from shared.check_files.reading import Origin, Reading, read_checks
 from shared.checks import Check, Query, QueryType
 from shared.remediation import PLACEHOLDER
+
+if TYPE_CHECKING:
+    from services.checker.signatures import Signatures
 
 _ENTRY = re.compile(r"^def\s+check_context\s*\((?P<parameters>[^)]*)\)", re.MULTILINE)
 _LINT_PLACE = re.compile(r"(?:, also used at| due to) script:[\d:-]+")
@@ -43,12 +47,13 @@ def lint_paths(paths: Sequence[Path], beside: Sequence[Check] = ()) -> list[Prob
     return lint(read_checks(paths, beside))
 
 
-def lint(reading: Reading) -> list[Problem]:
+def lint(reading: Reading, signatures: "Signatures | None" = None) -> list[Problem]:
     """Return the problems of a reading and those that linting adds, in the order of the files."""
     found = list(reading.problems)
     for check in reading.checks:
         origin = reading.origins[check.name]
-        found.extend(problem(origin.file, check.name, fault) for fault in _faults(check, origin))
+        faults = [*_faults(check, origin), *_signature(check, origin, signatures)]
+        found.extend(problem(origin.file, check.name, fault) for fault in faults)
     return sorted(found, key=lambda each: (str(each.file), each.line, each.column))
 
 
@@ -58,6 +63,12 @@ def _faults(check: Check, origin: Origin) -> Iterator[Fault]:
         places = origin.normalised.queries
         yield from _query(query, places[index] if index < len(places) else origin.normalised.place)
     yield from _remediation(check, origin)
+
+
+def _signature(check: Check, origin: Origin, signatures: "Signatures | None") -> Iterator[Fault]:
+    reason = signatures.refusal(check) if signatures else None
+    if reason is not None:
+        yield Fault(origin.normalised.place, "signature", reason.removeprefix("not run: "))
 
 
 def _script(check: Check, origin: Origin) -> Iterator[Fault]:

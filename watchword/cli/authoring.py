@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,9 @@ from watchword.cli.options import Output
 from watchword.cli.output import OutputFormat, note, print_json, say
 from watchword.cli.tests_shown import as_json, as_junit, show
 
+if TYPE_CHECKING:
+    from services.checker.signatures import Signatures
+
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH…", help="Check files, and folders of them.")]
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
@@ -29,6 +32,12 @@ _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 def lint(
     paths: Paths,
     strict: Annotated[bool, typer.Option("--strict", help="End with 1 for warnings, too.")] = False,
+    public_key: Annotated[
+        str | None,
+        typer.Option(
+            "--public-key", metavar="KEY", help="Verify the signatures, as a checker with this minisign key does."
+        ),
+    ] = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Say what is wrong with check files: file:line:column, the rule, and a hint. Nothing is executed.
@@ -39,7 +48,7 @@ def lint(
     """
     _require(paths)
     reading = read_checks(paths, _built_in_checks(paths))
-    problems = linter.lint(reading)
+    problems = linter.lint(reading, _signatures(public_key))
     errors = sum(problem.severity == "error" for problem in problems)
     if output is OutputFormat.JSON:
         checks = [check.name for check in reading.checks]
@@ -118,6 +127,17 @@ def new(
         say(str(file))
     note(f"next: watchword checks test {files[0]}")
     note(f"      watchword checks try {files[0]} --dsn URL")
+
+
+def _signatures(public_key: str | None) -> "Signatures | None":
+    if public_key is None:
+        return None
+    from services.checker.signatures import Signatures, public_keys  # noqa: PLC0415 (brings cryptography)
+
+    try:
+        return Signatures(public_keys(public_key))
+    except ValueError as broken:
+        raise WrongUsage(f"--public-key: {broken}") from None
 
 
 def _require(paths: Sequence[Path]) -> None:
