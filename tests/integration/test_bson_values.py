@@ -39,7 +39,7 @@ VALUES: dict[str, tuple[Any, Any, str]] = {
 
 def stored(server: DatabaseServer, value: Any) -> bytes:
     """Return a document as the server sends it."""
-    with MongoClient[RawBSONDocument](
+    with MongoClient[Any](
         server.host, server.port, directConnection=True, document_class=RawBSONDocument
     ) as client:
         collection = client["watchword_bson"]["values"]

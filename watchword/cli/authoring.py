@@ -21,6 +21,7 @@ from watchword.cli.exits import CHECK_FAILED, GOOD, WRONG_USAGE, WrongUsage
 from watchword.cli.options import Output
 from watchword.cli.output import OutputFormat, note, print_json, say
 from watchword.cli.tests_shown import as_json, as_junit, show
+from watchword.words import counted
 
 if TYPE_CHECKING:
     from services.checker.signatures import Signatures
@@ -57,7 +58,8 @@ def lint(
         for problem in problems:
             say(str(problem))
         warnings = len(problems) - errors
-        note(f"{len(reading.checks)} checks read: {errors} errors, {warnings} warnings")
+        read = counted(len(reading.checks), "check")
+        note(f"{read} read: {counted(errors, 'error')}, {counted(warnings, 'warning')}")
     raise typer.Exit(CHECK_FAILED if errors or (strict and problems) else GOOD)
 
 

@@ -14,6 +14,7 @@ from shared.accepted import in_words
 from shared.checks import Query
 from watchword.check_files.trial import Trial, Tried
 from watchword.cli.output import clean, note, say, severity
+from watchword.words import counted
 
 LONGEST_CELL = 60
 LONGEST_LINE = 1000
@@ -80,9 +81,7 @@ def _answer_lines(number: int, query: Query, answer: Answer | None, most_rows: i
 
 
 def _size(document: Document) -> str:
-    if isinstance(document, Mapping):
-        return f"{len(document)} database{'s' if len(document) != 1 else ''}"
-    return f"{len(document)} row{'s' if len(document) != 1 else ''}"
+    return counted(len(document), "database" if isinstance(document, Mapping) else "row")
 
 
 def _row_lines(rows: Rows, most_rows: int, indent: str) -> Iterator[str]:
