@@ -17,7 +17,7 @@ from watchword.cli.options import Author, NatsUrl, Output
 from watchword.cli.output import OutputFormat, login_name, note, print_json, print_table
 from watchword.cli.session import asynchronous, session
 
-group = typer.Typer(no_args_is_help=True, help="See which checks there are; switch them off and on; schedule them.")
+group = typer.Typer(no_args_is_help=True, help="See, judge and switch checks; write, test and try your own.")
 
 CheckName = Annotated[str, typer.Argument(metavar="CHECK")]
 OneTarget = Annotated[

@@ -26,6 +26,7 @@ def test_every_command_that_was_promised_is_there() -> None:
     words = """
         up init serve apply run alerts mute unmute mutes targets events doctor asyncapi
         checks-list checks-show checks-disable checks-enable checks-schedule
+        checks-lint checks-test checks-try checks-new checks-accept checks-exceptions checks-severity
         dead-list dead-show dead-replay dead-drop
     """
     promised = {f"watchword {word.replace('-', ' ')}" for word in words.split()}
