@@ -6,6 +6,7 @@ NATS to its end. ``python -m bench.run_overhead`` prints milliseconds.
 import asyncio
 import contextlib
 import json
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from tempfile import TemporaryDirectory
 import minisign
 import psycopg
 import pymysql
+import structlog
 from pymongo import AsyncMongoClient
 
 from bench.script_call import show
@@ -135,7 +137,7 @@ async def looks(server: DatabaseServer, raw: Callable[[DatabaseServer, Sequence[
 async def running_checker(folder: Path) -> AsyncIterator[Fleet]:
     server = embedded_nats(NatsSettings(folder, port=0))
     with server.process:
-        async with fleet_on(server.url) as fleet, fleet.checker(log_level="error"):
+        async with fleet_on(server.url) as fleet, fleet.checker():
             yield fleet
 
 
@@ -180,6 +182,8 @@ def signatures() -> None:
 
 
 async def main() -> None:
+    # What a checker logs of each run would stand between the figures.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with postgresql() as server:
         await looks(server, raw_postgresql)
         print("postgresql, a whole run with NATS:")

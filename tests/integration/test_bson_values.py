@@ -39,9 +39,7 @@ VALUES: dict[str, tuple[Any, Any, str]] = {
 
 def stored(server: DatabaseServer, value: Any) -> bytes:
     """Return a document as the server sends it."""
-    with MongoClient[Any](
-        server.host, server.port, directConnection=True, document_class=RawBSONDocument
-    ) as client:
+    with MongoClient[Any](server.host, server.port, directConnection=True, document_class=RawBSONDocument) as client:
         collection = client["watchword_bson"]["values"]
         identifier = collection.insert_one({"value": value}).inserted_id
         found = collection.find_one({"_id": identifier})
