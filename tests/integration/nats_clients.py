@@ -41,8 +41,10 @@ async def connected(
             await declare(client, jetstream)
         yield client, jetstream
     finally:
-        with contextlib.suppress(OSError):  # the server may be gone
-            await client.close()
+        # The server may be gone; and a close that loses its own cancellation (see shared/ending.py) is cancelled again.
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(10):
+                await client.close()
 
 
 async def _ignore(_: Exception) -> None:

@@ -38,7 +38,7 @@ HOSTILE = {
     "an integer of a million digits": (body("int('9' * 10000000)"), EITHER),
     "a huge shift": (body("x = 1 << 1000000000"), ("Integer overflow", *EITHER)),
     "repeated shifts": (body("x = 1", "for i in range(1000000):", "  x = x << 100000"), ("overflow", *EITHER)),
-    "a sort of much": (body("x = sorted(range(30000000), key=lambda v: -v)"), EITHER),
+    "a sort of much": (body("x = sorted(range(300000000), key=lambda v: -v)"), EITHER),
     "ten to the ninth prints": (body("for i in range(1000000000):", "  print('x', i)"), TIME),
     "ten to the ninth prints of much": (body("t = 'x' * 100000", "for i in range(1000000000):", "  print(t)"), TIME),
     "a search in itself": (
