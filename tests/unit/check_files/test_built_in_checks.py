@@ -11,7 +11,21 @@ from watchword.check_files.library import built_in_checks, built_in_folder, read
 from watchword.check_files.lint import lint
 
 CHECKS = built_in_checks()
-SUBCATEGORIES = {"Authentication", "Files", "Leftovers", "Logging", "Network", "Privileges", "Transport", "Versions"}
+SUBCATEGORIES = {
+    "Authentication",
+    "Backup",
+    "Encryption",
+    "Extensions",
+    "Files",
+    "Leftovers",
+    "Logging",
+    "Network",
+    "Privileges",
+    "Replication",
+    "Settings",
+    "Transport",
+    "Versions",
+}
 SEVERITY = re.compile(r'"(?P<severity>emergency|alert|critical|error|warning|notice|info|debug)"')
 OF_PMM = {
     "mysql_automatic_expired_password",
