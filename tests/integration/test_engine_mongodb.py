@@ -107,9 +107,10 @@ async def test_what_a_check_says_never_becomes_part_of_a_command(mongodb: Databa
     assert "version" in document[0]
 
 
-async def test_command_that_the_server_lacks_fails_with_its_words(mongodb: DatabaseServer) -> None:
+async def test_command_that_the_server_lacks_is_not_for_here_and_says_so_in_its_words(mongodb: DatabaseServer) -> None:
+    said = r"^getDiagnosticData can't be asked here: no such command: 'getDiagnosticData' \(59\)$"
     async with asking(login_to(mongodb)) as ask:
-        with pytest.raises(QueryFailed, match=r"^getDiagnosticData: no such command: 'getDiagnosticData' \(59\)$"):
+        with pytest.raises(NotHere, match=said):
             await ask(QueryType.MONGODB_GETDIAGNOSTICDATA)
         assert (await ask.row(QueryType.MONGODB_BUILDINFO))["ok"] == 1.0
 
@@ -173,6 +174,36 @@ async def test_roles_that_people_made_are_told_with_their_privileges(mongodb: Da
             admin.admin.command("dropRole", name)
     assert next(role for role in roles if role["role"] == name)["privileges"] == privileges
     assert "root" not in {role["role"] for role in roles}
+
+
+async def test_role_in_a_database_without_collections_is_told_when_a_user_has_it(mongodb_auth: DatabaseServer) -> None:
+    name, database = f"role_{os.urandom(4).hex()}", f"db_{os.urandom(4).hex()}"
+    with administrator(mongodb_auth) as admin, made_user(mongodb_auth, []) as user:
+        admin[database].command("createRole", name, privileges=[], roles=[])
+        admin.admin.command("grantRolesToUser", user, roles=[{"role": name, "db": database}])
+        try:
+            assert database not in admin.list_database_names()
+            async with asking(login_to(mongodb_auth)) as ask:
+                roles = (await ask.row(QueryType.MONGODB_ROLESINFO))["roles"]
+        finally:
+            admin[database].command("dropRole", name)
+    assert (name, database) in {(role["role"], role["db"]) for role in roles}
+
+
+async def test_level_of_the_profiler_is_told_for_every_database(mongodb: DatabaseServer) -> None:
+    database = f"db_{os.urandom(4).hex()}"
+    with administrator(mongodb) as admin:
+        admin[database].things.insert_one({"a": 1})
+        admin[database].command("profile", 2)
+        try:
+            async with asking(login_to(mongodb)) as ask:
+                row = await ask.row(QueryType.MONGODB_PROFILE)
+        finally:
+            admin[database].command("profile", 0)
+            admin.drop_database(database)
+    assert row["was"] == 0
+    levels = {each["name"]: each["was"] for each in row["databases"]}
+    assert (levels["admin"], levels[database]) == (0, 2)
 
 
 async def test_connection_tells_how_it_was_made(mongodb: DatabaseServer, mongodb_auth: DatabaseServer) -> None:

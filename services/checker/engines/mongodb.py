@@ -12,7 +12,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
-from services.checker.engines import mongodb_commands, tls
+from services.checker.engines import mongodb_accounts, mongodb_commands, tls
 from services.checker.engines.budget import Budget
 from services.checker.engines.mongodb_client import make_client
 from services.checker.engines.mongodb_commands import COMMANDS
@@ -21,10 +21,8 @@ from services.checker.engines.mongodb_values import RAW, row, unpacked
 from services.checker.engines.protocol import Connection, Document, Limits, Login, Row, Server
 from services.checker.engines.texts import not_here, said
 from services.checker.errors import (
-    PrivilegeMissing,
     QueryFailed,
     QueryTimeout,
-    ResultTooLarge,
     TargetError,
     Unreachable,
 )
@@ -36,7 +34,6 @@ GRACE_SECONDS = 0.4
 """How long the client waits for the server to end a command by itself."""
 
 WATCH_SECONDS = 0.02
-MOST_USERS_NAMED = 1_000
 
 
 async def connect(login: Login, limits: Limits) -> Connection:
@@ -118,11 +115,11 @@ class MongodbConnection:
             case QueryType.CONNECTION:
                 return [await self._how_it_was_made(ask)]
             case QueryType.MONGODB_USERSINFO:
-                answer = await _users(ask)
+                answer = await mongodb_accounts.users(ask)
             case QueryType.MONGODB_ROLESINFO:
-                answer = await _roles(ask)
+                answer = await mongodb_accounts.roles(ask)
             case QueryType.MONGODB_PROFILE:
-                answer = await ask(mongodb_commands.PROFILE, self._login.target.database or "admin")
+                answer = await _profile(ask, self._login.target.database or "admin")
             case _ if query.type in COMMANDS:
                 answer = await ask(COMMANDS[query.type])
             case _:
@@ -213,62 +210,11 @@ class _Asking:
         raise failure
 
 
-async def _users(ask: _Asking) -> dict[str, object]:
-    """Return the users of all databases in one document, also from servers that only tell those of one database."""
-    try:
-        users = _documents(await ask(mongodb_commands.USERS_OF_ALL_DATABASES), "users")
-    except (PrivilegeMissing, QueryTimeout, ResultTooLarge):
-        raise
-    except QueryFailed:
-        users = []
-    if not users:
-        # None at all, or a server that does not understand the question and says so, or does not.
-        databases = [*await _databases(ask), "$external"]
-        users = await _of_each(ask, mongodb_commands.USERS_OF_ONE_DATABASE, databases, "users")
-    restrictions = await _restrictions(ask, users)
-    known = [
-        {**mongodb_commands.without_keys(user), **restrictions.get((str(user.get("user")), str(user.get("db"))), {})}
-        for user in users
+async def _profile(ask: _Asking, own: str) -> dict[str, object]:
+    """Return the profiler's level in the target's own database, as PMM would, and under ``databases`` in each."""
+    answer = await ask(mongodb_commands.PROFILE, own)
+    levels = [
+        {"name": database, **(answer if database == own else await ask(mongodb_commands.PROFILE, database))}
+        for database in dict.fromkeys([own, *await mongodb_accounts.databases(ask)])
     ]
-    return {"users": known, "ok": 1.0}
-
-
-async def _restrictions(
-    ask: _Asking, users: Sequence[Mapping[str, object]]
-) -> dict[tuple[str, str], dict[str, object]]:
-    """Return from where each user may log in, where the server tells it and there are not too many to ask for."""
-    if not 0 < len(users) <= MOST_USERS_NAMED:
-        return {}
-    try:
-        answer = await ask(mongodb_commands.restrictions_of(users))
-    except (QueryTimeout, ResultTooLarge):
-        raise
-    except QueryFailed:
-        return {}
-    return {
-        (str(user.get("user")), str(user.get("db"))): {
-            name: value for name, value in user.items() if str(name).lower().endswith("authenticationrestrictions")
-        }
-        for user in _documents(answer, "users")
-    }
-
-
-async def _roles(ask: _Asking) -> dict[str, object]:
-    roles = await _of_each(ask, mongodb_commands.ROLES_OF_ONE_DATABASE, await _databases(ask), "roles")
-    return {"roles": roles, "ok": 1.0}
-
-
-async def _of_each(
-    ask: _Asking, command: Mapping[str, object], databases: Sequence[str], field: str
-) -> list[Mapping[str, object]]:
-    return [document for database in databases for document in _documents(await ask(command, database), field)]
-
-
-async def _databases(ask: _Asking) -> list[str]:
-    found = _documents(await ask(mongodb_commands.DATABASES), "databases")
-    return list(dict.fromkeys(["admin", *(str(database.get("name")) for database in found)]))
-
-
-def _documents(answer: Mapping[str, object], field: str) -> list[Mapping[str, object]]:
-    found = answer.get(field)
-    return [document for document in found if isinstance(document, Mapping)] if isinstance(found, list) else []
+    return {**answer, "databases": levels}

@@ -4,6 +4,7 @@ says becomes a command. Also what is taken out of an answer before anybody sees 
 
 from collections.abc import Iterable, Mapping
 
+from services.checker.engines.mongodb_values import plain
 from shared.checks import QueryType
 
 USERS_OF_ALL_DATABASES = {"usersInfo": {"forAllDBs": True}, "showCredentials": True}
@@ -27,7 +28,7 @@ COMMANDS: Mapping[QueryType, Mapping[str, object]] = {
 """What is asked of the database ``admin`` and answered with one document."""
 
 PROFILE = {"profile": -1}
-"""Asked of the target's own database; -1 reads the level and sets nothing."""
+"""Asked of each database; -1 reads the level and sets nothing."""
 
 SHOWN_OF_CREDENTIALS = frozenset({"iterationCount", "external"})
 """What remains of a user's credentials; salts and keys are as good as the password to whoever guesses offline."""
@@ -50,6 +51,8 @@ def restrictions_of(users: Iterable[Mapping[str, object]]) -> dict[str, object]:
 def without_keys(user: Mapping[str, object]) -> dict[str, object]:
     """Return a user as usersInfo tells it, without what could be used to log in."""
     shown = {name: value for name, value in user.items() if name not in {"credentials", "pwd"}}
+    if "customData" in shown:
+        shown["customData"] = plain(shown["customData"])
     credentials = user.get("credentials")
     if isinstance(credentials, Mapping):
         shown["credentials"] = {str(mechanism): _shown(credential) for mechanism, credential in credentials.items()}

@@ -13,6 +13,7 @@ from services.checker.engines.protocol import Login
 from services.checker.engines.texts import said
 from services.checker.errors import (
     LoginRefused,
+    NotHere,
     PrivilegeMissing,
     QueryFailed,
     QueryTimeout,
@@ -23,7 +24,13 @@ from services.checker.errors import (
 LOGIN_FAILED = frozenset({11, 18, 334, 8000})
 UNAUTHORIZED = 13
 TIMED_OUT = frozenset({50, 262})
-UNKNOWN_COMMAND = 59
+UNKNOWN_COMMAND = frozenset({59, 115, 303})
+"""Unknown to MongoDB, to one of its kinds such as mongos, and to DocumentDB."""
+
+OF_ATLAS = 8000
+NOT_OF_ATLAS = re.compile(r"CMD_NOT_(?:ALLOWED|SUPPORTED)|not allowed in this atlas tier", re.IGNORECASE)
+"""Atlas has one code for all that it refuses."""
+
 ENDED = frozenset({6, 7, 89, 91, 189, 9001, 11600, 11602, 10107, 13435, 13436})
 
 ADDED_BY_PYMONGO = re.compile(
@@ -89,6 +96,8 @@ def command_failure(error: PyMongoError, command: str, login: Login, timeout_sec
     if isinstance(error, OperationFailure):
         if error.code == UNAUTHORIZED:
             return PrivilegeMissing(f"{words}; {_remedy(command, login)}")
+        if error.code in UNKNOWN_COMMAND or (error.code == OF_ATLAS and NOT_OF_ATLAS.search(words)):
+            return NotHere(f"{command} can't be asked here: {words} ({error.code})")
         if error.code in LOGIN_FAILED:
             return LoginRefused(f"{login.target.address} refuses user {login.target.user!r}: {words}")
         if error.code in TIMED_OUT:

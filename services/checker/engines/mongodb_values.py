@@ -46,6 +46,23 @@ def row(document: Mapping[str, object]) -> Row:
     return {name: _value(value, name, 0) for name, value in document.items()}
 
 
+def plain(value: object) -> object:
+    """Return what people put into a document, with the text of a value in place of what scripts can't be given.
+
+    For what is told beside the point: one such value must not keep a check from all the others.
+    """
+    match value:
+        case Mapping():
+            return {str(name): plain(inner) for name, inner in value.items()}
+        case list():
+            return [plain(inner) for inner in value]
+        case _:
+            try:
+                return _value(value, "", 0)
+            except QueryFailed:
+                return str(value)
+
+
 def _value(value: object, where: str, depth: int) -> Value:
     if depth > DEEPEST:
         message = f"{where[:80]}… is nested deeper than {DEEPEST} levels"

@@ -102,3 +102,10 @@ def test_keys_and_salts_are_taken_out_of_a_user_and_the_rest_stays() -> None:
         },
         "mechanisms": ["SCRAM-SHA-256"],
     }
+
+
+@pytest.mark.parametrize("value", UNKNOWN_TO_PMM.values(), ids=UNKNOWN_TO_PMM)
+def test_what_people_keep_with_a_user_does_not_hide_the_user(value: Any) -> None:
+    user = unpacked(bson.encode({"user": "a", "customData": {"limits": [value, 1], "since": DatetimeMS(0)}}))
+    seen_user = row(without_keys(user))
+    assert seen_user == {"user": "a", "customData": {"limits": [str(value), 1], "since": 0}}
