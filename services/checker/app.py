@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from faststream import FastStream
 
 from services.checker import secrets
-from services.checker.engines import CONNECTS
+from services.checker.engines import CONNECTS, load_all
 from services.checker.handlers import on_request, on_run
 from services.checker.metrics import Metrics
 from services.checker.run import Checker
@@ -26,6 +26,7 @@ def make_checker(
     settings: CheckerSettings, private_passwords: Mapping[str, str] | None = None
 ) -> tuple[FastStream, Stage]:
     """Return the application and its stage. ``private_passwords`` are those that ``watchword up`` read in clear."""
+    load_all()
     stage = make_stage("checker", settings)
     running: list[Checker] = []
 

@@ -12,10 +12,8 @@ import asyncio
 import time
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 from weakref import WeakKeyDictionary
-
-import structlog
 
 from services.checker.errors import ScriptFailed
 from services.checker.sandbox_frames import FrameRefused, ScriptLimits, call_to_bytes, outcome_from_bytes
@@ -31,7 +29,20 @@ _GRACE_SECONDS = 0.5
 _SLOWEST_BYTES_PER_SECOND = 20 * 1024**2
 """The documents' way to the script is not the script's time."""
 
-_log = structlog.get_logger(__name__)
+
+class Logs(Protocol):
+    """Where a sandbox says what it had to do."""
+
+    def __call__(self, level: str, event: str, /, **about: str) -> None:
+        """Log one event."""
+        ...
+
+
+def _log(level: str, event: str, /, **about: str) -> None:
+    # Loaded with the first event: who asks a database once and quickly has no time for it.
+    import structlog  # noqa: PLC0415
+
+    getattr(structlog.get_logger(__name__), level)(event, **about)
 
 
 class SandboxUnavailable(ScriptFailed):
@@ -45,8 +56,9 @@ class Sandbox:
     for a start.
     """
 
-    def __init__(self, workers: int, limits: ScriptLimits | None = None, spares: int = 1) -> None:
+    def __init__(self, workers: int, limits: ScriptLimits | None = None, spares: int = 1, log: Logs = _log) -> None:
         """Prepare a sandbox; no process is started yet."""
+        self._log = log
         self._limits = limits or ScriptLimits()
         self._wanted = workers + spares
         self._slots = asyncio.Semaphore(workers)
@@ -133,7 +145,7 @@ class Sandbox:
                 self._idle.put_nowait(process)
             else:
                 self._replace(process)
-        _log.warning("script killed", check=check_name, reason=reason)
+        self._log("warning", "script killed", check=check_name, reason=reason)
         return ScriptOutcome(error=reason)
 
     def _replace(self, process: SandboxProcess) -> None:
@@ -149,7 +161,7 @@ class Sandbox:
             try:
                 self._idle.put_nowait(await self._start())
             except SandboxUnavailable as unavailable:
-                _log.error("no process for scripts", reason=str(unavailable))
+                self._log("error", "no process for scripts", reason=str(unavailable))
                 await asyncio.sleep(_RESTART_PAUSE_SECONDS)
             else:
                 return

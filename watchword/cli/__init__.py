@@ -40,17 +40,17 @@ def _run(words: list[str], *, is_debugging: bool) -> int:
     import typer  # noqa: PLC0415
 
     from watchword.cli.application import application  # noqa: PLC0415
-    from watchword.cli.failures import exit_code_of, in_words, unwrapped  # noqa: PLC0415
+    from watchword.cli.lazy import WHEN_LOADED  # noqa: PLC0415
     from watchword.cli.output import complain, quiet_logs  # noqa: PLC0415
 
     if "_WATCHWORD_COMPLETE" in os.environ:  # the shell asks what may be typed next
         application(args=words, prog_name="watchword")
-    quiet_logs(is_debugging=is_debugging)
     # Typer brings a Click of its own, or uses the installed one; and its main() turns a broken pipe into exit code 1.
     wrong_usage = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
     try:
         command = typer.main.get_command(application)
         with command.make_context("watchword", words) as context:
+            context.meta[WHEN_LOADED] = lambda: quiet_logs(is_debugging=is_debugging)
             command.invoke(context)
     except typer.Exit as ended:
         return ended.exit_code
@@ -64,6 +64,8 @@ def _run(words: list[str], *, is_debugging: bool) -> int:
             return WRONG_USAGE
         if is_debugging:
             raise
+        from watchword.cli.failures import exit_code_of, in_words, unwrapped  # noqa: PLC0415
+
         known = unwrapped(failed)
         complain(in_words(known))
         code = exit_code_of(known)

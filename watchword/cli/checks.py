@@ -17,8 +17,6 @@ from watchword.cli.options import Author, NatsUrl, Output
 from watchword.cli.output import OutputFormat, login_name, note, print_json, print_table
 from watchword.cli.session import asynchronous, session
 
-group = typer.Typer(no_args_is_help=True, help="See, judge and switch checks; write, test and try your own.")
-
 CheckName = Annotated[str, typer.Argument(metavar="CHECK")]
 OneTarget = Annotated[
     str | None, typer.Option("--target", "-t", metavar="NAME", help="On this target only; on all when silent.")
@@ -26,7 +24,6 @@ OneTarget = Annotated[
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; shown wherever the setting is.")]
 
 
-@group.command("list")
 @asynchronous
 async def list_checks(
     target: OneTarget = None,
@@ -64,7 +61,6 @@ async def list_checks(
     print_table(["check", "engine", "schedule", "state", "source", "summary"], rows)
 
 
-@group.command("show")
 @asynchronous
 async def show_check(
     check: CheckName, target: OneTarget = None, output: Output = OutputFormat.TABLE, nats_url: NatsUrl = None
@@ -83,7 +79,6 @@ async def show_check(
     show(found, configuration, target)
 
 
-@group.command("disable")
 @asynchronous
 async def disable_check(
     check: CheckName,
@@ -104,7 +99,6 @@ async def disable_check(
     report(change, setting, f"{check} is off {change.where}", output)
 
 
-@group.command("enable")
 @asynchronous
 async def enable_check(
     check: CheckName,
@@ -133,7 +127,6 @@ async def enable_check(
             note(f"it is still off on {name}; see: watchword checks show {check}")
 
 
-@group.command("schedule")
 @asynchronous
 async def schedule_check(
     check: CheckName,

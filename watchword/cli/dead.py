@@ -17,13 +17,10 @@ from watchword.cli.options import NatsUrl, Output
 from watchword.cli.output import OutputFormat, ago, clean, is_terminal, note, print_json, print_table, say
 from watchword.cli.session import Session, asynchronous, session
 
-group = typer.Typer(no_args_is_help=True, help="See what could not be handled; replay it after a fix, or drop it.")
-
 LONGEST_BODY = 4000
 Sequences = Annotated[list[int], typer.Argument(metavar="NUMBER…", help="As `watchword dead list` shows them.")]
 
 
-@group.command("list")
 @asynchronous
 async def list_letters(output: Output = OutputFormat.TABLE, nats_url: NatsUrl = None) -> None:
     """List the dead letters, the newest first.
@@ -55,7 +52,6 @@ async def list_letters(output: Output = OutputFormat.TABLE, nats_url: NatsUrl = 
     )
 
 
-@group.command("show")
 @asynchronous
 async def show_letter(
     number: Annotated[int, typer.Argument(metavar="NUMBER")],
@@ -86,7 +82,6 @@ async def show_letter(
         note(f"({len(letter.data)} bytes; all of them with -o json)")
 
 
-@group.command("replay")
 @asynchronous
 async def replay_letters(number: Sequences, output: Output = OutputFormat.TABLE, nats_url: NatsUrl = None) -> None:
     """Publish dead letters again where they came from, and remove them here.
@@ -114,7 +109,6 @@ async def replay_letters(number: Sequences, output: Output = OutputFormat.TABLE,
         print_json(replayed)
 
 
-@group.command("drop")
 @asynchronous
 async def drop_letters(
     number: Annotated[list[int] | None, typer.Argument(metavar="NUMBER…")] = None,

@@ -1,7 +1,10 @@
 """What commands print: tables for people, JSON for programs, on standard output; notes and complaints on standard
 error. Colours only on a terminal and never with NO_COLOR; in a pipe a row is one line however wide. What comes from
-servers and other programs is cleaned, so that no name or text can steer the terminal.
+servers and other programs is cleaned, so that no name or text can steer the terminal. Rich and structlog are loaded
+when something needs them: together they take longer to load than most commands to run.
 """
+
+from __future__ import annotations
 
 import datetime as dt
 import json
@@ -11,15 +14,13 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-
-import structlog
-from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from shared.severity import Severity
-from shared.telemetry import configure_logging
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
 
 PIPED_WIDTH = 100_000
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -47,11 +48,15 @@ class OutputFormat(StrEnum):
 
 def console() -> Console:
     """Return standard output for people."""
+    from rich.console import Console  # noqa: PLC0415
+
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 
 def notes() -> Console:
     """Return standard error, for what is not the answer itself."""
+    from rich.console import Console  # noqa: PLC0415
+
     return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else PIPED_WIDTH)
 
 
@@ -59,19 +64,23 @@ def complain(message: str) -> None:
     """Say on standard error what went wrong, in plain words. Lines that begin with ``file:line:column:`` stay as they
     are, for editors read them.
     """
+    from rich.text import Text  # noqa: PLC0415
+
     begin = "" if _PLACE.match(message) else "error: "
     notes().print(Text.assemble((begin, "bold red"), clean(message, keep_lines=True)), soft_wrap=True)
 
 
 def note(message: str) -> None:
     """Say something on standard error that is not the answer."""
-    notes().print(Text(clean(message, keep_lines=True)), soft_wrap=True)
+    sys.stderr.write(clean(message, keep_lines=True) + "\n")
 
 
 def say(message: str | Text) -> None:
     """Print a line of the answer for people."""
-    text = Text(clean(message, keep_lines=True)) if isinstance(message, str) else message
-    console().print(text, soft_wrap=True)
+    if isinstance(message, str):
+        sys.stdout.write(clean(message, keep_lines=True) + "\n")
+    else:
+        console().print(message, soft_wrap=True)
 
 
 def print_json(value: object) -> None:
@@ -96,6 +105,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) ->
     if not sys.stdout.isatty():
         sys.stdout.writelines(_plain_lines([[column.upper() for column in columns], *rows]))
         return
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
     table = Table(box=None, show_edge=False, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column.upper(), overflow="fold")
@@ -106,7 +118,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) ->
 
 def _plain_lines(rows: Iterable[Sequence[str | Text]]) -> Iterator[str]:
     """Yield rows in columns for a pipe: each one line however wide, nothing that a terminal alone understands."""
-    cells = [[clean(cell.plain if isinstance(cell, Text) else cell) for cell in row] for row in rows]
+    from rich.cells import cell_len  # noqa: PLC0415
+
+    cells = [[clean(cell if isinstance(cell, str) else cell.plain) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
@@ -121,6 +135,8 @@ def clean(text: str, *, keep_lines: bool = False) -> str:
 
 def severity(name: str) -> Text:
     """Return a severity in its colour."""
+    from rich.text import Text  # noqa: PLC0415
+
     return Text(clean(name), style=SEVERITY_STYLES.get(name, ""))
 
 
@@ -154,11 +170,20 @@ def is_terminal() -> bool:
 
 
 def quiet_logs(*, is_debugging: bool) -> None:
-    """Keep the logs of the shared rooms out of a command's answer; everything of them when debugging."""
+    """Keep the logs of the shared rooms out of a command's answer; everything of them when debugging.
+
+    To be called once the command's modules are loaded: what has not loaded structlog by then logs nothing with it.
+    """
     if is_debugging:
+        from shared.telemetry import configure_logging  # noqa: PLC0415
+
         configure_logging("text", "debug")
         return
     logging.getLogger().setLevel(logging.CRITICAL)
+    if "structlog" not in sys.modules:
+        return
+    import structlog  # noqa: PLC0415
+
     structlog.configure(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),

@@ -1,25 +1,28 @@
 import shlex
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
-from watchword.cli.application import application
+from watchword.cli.application import COMMANDS, application
+from watchword.cli.lazy import Later
 
 
-def commands(command: Any, name: str = "watchword") -> Iterator[tuple[str, Any]]:
+def commands(known: Sequence[Later], name: str = "watchword") -> Iterator[tuple[str, Later]]:
     """Yield every command that does something, with its full name."""
-    inner = getattr(command, "commands", None)
-    if inner is None:
-        yield name, command
-        return
-    for word, one in sorted(inner.items()):
-        yield from commands(one, f"{name} {word}")
+    for command in sorted(known, key=lambda one: one.name):
+        if command.commands:
+            yield from commands(command.commands, f"{name} {command.name}")
+        else:
+            yield f"{name} {command.name}", command
 
 
-ALL = dict(commands(typer.main.get_command(application)))
+PLACES = dict(commands(COMMANDS))
+ALL: dict[str, Any] = {name: command.load() for name, command in PLACES.items()}
 
 
 def test_every_command_that_was_promised_is_there() -> None:
@@ -56,3 +59,29 @@ def test_every_command_prints_for_people_and_for_programs(name: str) -> None:
     (output,) = [option for option in ALL[name].params if "--output" in option.opts]
     assert "-o" in output.opts
     assert list(output.type.choices) == ["table", "json"]
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_what_help_says_of_a_command_is_the_first_line_of_the_commands_own_help(name: str) -> None:
+    assert PLACES[name].summary == " ".join(ALL[name].help.split("\n\n")[0].split())
+
+
+def test_help_loads_no_command() -> None:
+    program = "import sys; from watchword.cli import main; main(['--help'])"
+    check = (
+        "import atexit, sys; "
+        "atexit.register(lambda: print(sorted({'nats', 'pydantic', 'psycopg', 'yaml'} & set(sys.modules))))"
+    )
+    done = subprocess.run([sys.executable, "-c", f"{check}; {program}"], capture_output=True, text=True, check=True)
+    for command in COMMANDS:
+        assert f" {command.name} " in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_command_that_is_misspelt_is_told_the_one_that_was_meant() -> None:
+    command = typer.main.get_command(application)
+    with (
+        pytest.raises(Exception, match="Did you mean 'targets'"),
+        command.make_context("watchword", ["tragets"]) as here,
+    ):
+        command.invoke(here)
