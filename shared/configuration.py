@@ -120,6 +120,18 @@ class MetricsSource(Setting):
     credential: Credential = Credential()
 
 
+class DeadMansSwitch(Setting):
+    """What is told about Watchword itself: targets that nobody checks or can look into, pools without checkers."""
+
+    enabled: bool = True
+    always_firing: bool = False
+    """Let one alert always fire, for a dead man's switch of people's own."""
+    error_lasts: str = "1h"
+    """How long after a scheduled look an error may stand, when the schedule is not shorter than that."""
+    gone_after: str = "5m"
+    """How long a pool may have no checkers, or an Alertmanager not be reached."""
+
+
 class Installation(Setting):
     """What tells this installation's alerts from others': their generatorURL begins with this URL."""
 
@@ -136,6 +148,7 @@ SETTING_MODELS: Mapping[str, type[Setting]] = {
     "alertmanagers": Alertmanagers,
     "muting": Muting,
     "metrics": MetricsSource,
+    "dead-mans-switch": DeadMansSwitch,
     "installation": Installation,
 }
 """The model of each kind of setting; a key is ``setting.<origin>.<kind>[.<names>…]``."""
@@ -178,8 +191,11 @@ class Configuration:
     """The newest revision seen."""
     _of_check: dict[tuple[str, str], dict[tuple[str, ...], Entry[Setting]]] = field(default_factory=dict)
     """Of the kinds of which a check may have several: by kind and check, what ``settings`` has of them."""
+    _stored_at: dict[int, dt.datetime] = field(default_factory=dict)
+    """When the entries that stand were written, by their revisions."""
+    _revision_of_key: dict[str, int] = field(default_factory=dict)
 
-    def apply(self, key: str, data: bytes | None, revision: int) -> Change:
+    def apply(self, key: str, data: bytes | None, revision: int, stored_at: dt.datetime | None = None) -> Change:
         """Take in one entry; ``data`` None is an explicit removal. Never raises: what is broken is remembered."""
         self.revision = max(self.revision, revision)
         is_removal = data is None
@@ -207,7 +223,18 @@ class Configuration:
         except NameRefused as broken:
             return self._not_understood(key, str(broken), revision)
         self.unreadable.pop(key, None)
+        self._note_time(key, revision, stored_at)
         return change
+
+    def written_at(self, revision: int) -> dt.datetime | None:
+        """Return when the entry of a revision was written; None when it does not stand any more, or nobody said."""
+        return self._stored_at.get(revision)
+
+    def _note_time(self, key: str, revision: int, stored_at: dt.datetime | None) -> None:
+        self._stored_at.pop(self._revision_of_key.get(key, 0), None)
+        self._revision_of_key[key] = revision
+        if stored_at is not None:
+            self._stored_at[revision] = stored_at
 
     def _not_understood(self, key: str, reason: str, revision: int) -> Change:
         self.unreadable[key] = reason

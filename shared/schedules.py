@@ -6,6 +6,7 @@ scheduler turns it into slots, the checker into the list of checks of one run.
 import datetime as dt
 import re
 import zoneinfo
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cronsim import CronSim, CronSimError
@@ -83,6 +84,20 @@ def parse_timing(text: str) -> Timing:
         message = f"{line!r} is not a cron line that ever fires: {broken}"
         raise ScheduleRefused(message) from None
     return Cron(line, zone)
+
+
+def firings(line: str, zone: str, after: dt.datetime) -> Iterator[dt.datetime]:
+    """Yield the firings of a cron line after a moment, in order.
+
+    As Debian's cron: what falls into an hour that is skipped fires when it is over, what is meant for one hour fires
+    once when that hour comes twice, and ``*`` fires in both. In the second of two such hours cronsim begins with a
+    firing of the first one, which is over.
+    """
+    local = dt.UTC if zone == "UTC" else zoneinfo.ZoneInfo(zone)
+    for firing in CronSim(line, after.astimezone(local)):
+        moment = firing.astimezone(dt.UTC)
+        if moment > after:
+            yield moment
 
 
 def timing_of(configuration: Configuration, schedule: str) -> Timing:

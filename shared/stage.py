@@ -74,7 +74,7 @@ class FollowedConfiguration:
     def _apply(self, stored: Stored) -> None:
         key = stored.subject.removeprefix(f"$KV.{CONFIGURATION}.")
         data = None if stored.headers.get("KV-Operation") in _REMOVED else stored.data
-        change = self.view.apply(key, data, stored.sequence)
+        change = self.view.apply(key, data, stored.sequence, stored.stored_at)
         if change.kind == "unreadable":
             log.warning("an entry of the configuration can't be read", key=key, reason=self.view.unreadable[key])
         if self._changed:

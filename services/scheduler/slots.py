@@ -6,12 +6,8 @@ names the same slot whenever it asks; what has been asked for already is no ques
 import datetime as dt
 import functools
 import hashlib
-import zoneinfo
-from collections.abc import Iterator
 
-from cronsim import CronSim
-
-from shared.schedules import Cron, Every, Timing
+from shared.schedules import Cron, Every, Timing, firings
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
@@ -60,7 +56,7 @@ def _last_firing(line: str, zone: str, minute: int) -> dt.datetime:
     now = EPOCH + dt.timedelta(minutes=minute)
     for look_back in _LOOK_BACK:
         last = None
-        for firing in _firings(line, zone, now - look_back):
+        for firing in firings(line, zone, now - look_back):
             if firing > now:
                 break
             last = firing
@@ -71,18 +67,4 @@ def _last_firing(line: str, zone: str, minute: int) -> dt.datetime:
 
 @functools.lru_cache(maxsize=4096)
 def _next_firing(line: str, zone: str, minute: int) -> dt.datetime:
-    return next(_firings(line, zone, EPOCH + dt.timedelta(minutes=minute)), NEVER)
-
-
-def _firings(line: str, zone: str, after: dt.datetime) -> Iterator[dt.datetime]:
-    """Yield the firings after a moment, in order.
-
-    As Debian's cron: what falls into an hour that is skipped fires when it is over, what is meant for one hour fires
-    once when that hour comes twice, and ``*`` fires in both. In the second of two such hours cronsim begins with a
-    firing of the first one, which is over.
-    """
-    local = dt.UTC if zone == "UTC" else zoneinfo.ZoneInfo(zone)
-    for firing in CronSim(line, after.astimezone(local)):
-        moment = firing.astimezone(dt.UTC)
-        if moment > after:
-            yield moment
+    return next(firings(line, zone, EPOCH + dt.timedelta(minutes=minute)), NEVER)
