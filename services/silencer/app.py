@@ -44,9 +44,9 @@ def make_silencer(settings: SilencerSettings) -> tuple[FastStream, Stage]:
     async def ready(stage: Stage) -> AsyncIterator[None]:
         configuration = stage.configuration
         assert configuration is not None
-        memory = Memory(stage.jetstream, settings.instance, ring)
+        memory = Memory(stage.jetstream, settings.instance, ring, addressed_only=settings.nats_addressed_only)
         workers = Workers(stage.jetstream, memory, configuration, settings, _now)
-        tending = Tending(stage.jetstream, memory, configuration, lambda: workers.clusters, _now)
+        tending = Tending(stage.jetstream, memory, configuration, workers.clusters, _now)
         workers.recovered = tending.bell.set
         await memory.start()
         await workers.follow_configuration()

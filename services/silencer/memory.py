@@ -9,17 +9,21 @@ import random
 import secrets
 from collections.abc import Callable
 
+import structlog
 from nats.js import JetStreamContext
 
 from services.silencer.errors import ResultContested
 from services.silencer.wanted import Mute, Wanted
 from shared import subjects
+from shared.addressed import refusal
 from shared.cloudevents import headers_of
 from shared.errors import PublishRefused
 from shared.following import Follower, Stored
 from shared.mutes import MuteResult
 from shared.publishing import publish
 from shared.streams import MUTES
+
+log = structlog.get_logger(__name__)
 
 _TRIES = 20
 _LONG_AGO = dt.datetime.fromtimestamp(0, dt.UTC)
@@ -28,10 +32,13 @@ _LONG_AGO = dt.datetime.fromtimestamp(0, dt.UTC)
 class Memory:
     """The fold of MUTES, as far as it was read. ``changed`` is called after each message and must not await."""
 
-    def __init__(self, jetstream: JetStreamContext, name: str, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, jetstream: JetStreamContext, name: str, changed: Callable[[], None], *, addressed_only: bool = False
+    ) -> None:
         self._jetstream = jetstream
         self._name = name
         self._changed = changed
+        self._addressed_only = addressed_only
         self._follower = Follower(jetstream, MUTES, self._apply, last_per_subject=False, restarted=self._begin_anew)
         self._wanted: Wanted | None = None
 
@@ -88,6 +95,9 @@ class Memory:
         )
 
     def _apply(self, stored: Stored) -> None:
+        if self._addressed_only and (reason := refusal(MUTES, stored.headers)):
+            log.error("a message is not acted on", subject=stored.subject, sequence=stored.sequence, reason=reason)
+            return
         self._current().apply(stored)
         self._changed()
 

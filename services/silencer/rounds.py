@@ -9,7 +9,7 @@ import contextlib
 import datetime as dt
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 import structlog
 from nats.errors import Error as NatsError
@@ -44,6 +44,7 @@ class Rounds:
         jetstream: JetStreamContext,
         memory: Memory,
         cluster: Cluster,
+        is_configured: Callable[[], Awaitable[bool]],
         *,
         holder: str,
         gossip: dt.timedelta,
@@ -55,6 +56,7 @@ class Rounds:
         """Rung when something changed."""
         self._jetstream = jetstream
         self._memory = memory
+        self._is_configured = is_configured
         self._holder = holder
         self._gossip = gossip if cluster.has_several_members else dt.timedelta(0)
         self._overlap = overlap
@@ -86,6 +88,10 @@ class Rounds:
 
     async def _compare(self, lease: Lease) -> bool:
         wanted = await self._memory.catch_up()
+        if not await self._is_configured():
+            # Asked after the mutes were read: one that was asked for since this Alertmanager was taken out is not for
+            # it. Whoever follows the configuration ends this worker.
+            return True
         try:
             # Listed after catching up: whatever is written as made in there can be seen, unless it is gone.
             existing = await self.cluster.silences()

@@ -6,7 +6,7 @@ ran out is noted. Any silencer may do any of it at any time, for every result is
 import asyncio
 import contextlib
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 from nats.errors import Error as NatsError
@@ -39,7 +39,7 @@ class Tending:
         jetstream: JetStreamContext,
         memory: Memory,
         configuration: FollowedConfiguration,
-        clusters: Callable[[], Sequence[Cluster]],
+        clusters: Callable[[], Awaitable[Sequence[Cluster]]],
         now: Callable[[], dt.datetime],
     ) -> None:
         self.bell = asyncio.Event()
@@ -54,7 +54,7 @@ class Tending:
         """Decide what a mute is and write it, unless that was done, and return it as it is then."""
         configuration = await self._configuration.catch_up()
         default = default_length(configuration)
-        clusters = self._clusters()
+        clusters = await self._clusters()
         fingerprint = needs_lookup(mute, default, self._now())
         found = None
         if fingerprint is not None:

@@ -48,10 +48,11 @@ class Workers:
         self._settings = settings
         self._now = now
         self._workers: dict[Alertmanager, _Worker] = {}
+        self._following = asyncio.Lock()
 
-    @property
-    def clusters(self) -> Sequence[Cluster]:
-        """Return the Alertmanagers, in the order of the configuration."""
+    async def clusters(self) -> Sequence[Cluster]:
+        """Return the Alertmanagers of the configuration as it is known now, in its order."""
+        await self.follow_configuration()
         return [worker.rounds.cluster for worker in self._workers.values()]
 
     def ring(self) -> None:
@@ -61,15 +62,17 @@ class Workers:
 
     async def follow_configuration(self) -> None:
         """Begin and end workers, so that there is one for each Alertmanager of the configuration."""
-        self.configured.clear()
-        wanted = alertmanagers_of(self._configuration.view, self._settings)
-        for gone in [one for one in self._workers if one not in wanted]:
-            await self._end(gone)
-            log.info("an Alertmanager is looked at no more", alertmanager=gone.name, reason="the configuration says so")
-        for one in wanted:
-            if one not in self._workers:
-                self._begin(one)
-        self._workers = {one: self._workers[one] for one in wanted}
+        async with self._following:
+            self.configured.clear()
+            wanted = alertmanagers_of(self._configuration.view, self._settings)
+            for gone in [one for one in self._workers if one not in wanted]:
+                await self._end(gone)
+                reason = "the configuration says so"
+                log.info("an Alertmanager is looked at no more", alertmanager=gone.name, reason=reason)
+            for one in wanted:
+                if one not in self._workers:
+                    self._begin(one)
+            self._workers = {one: self._workers[one] for one in wanted}
         if not wanted:
             log.warning("mutes wait: no Alertmanager is configured; name one in watchword.yaml and apply it")
 
@@ -83,7 +86,7 @@ class Workers:
             finally:
                 changed.cancel()
             for task in tasks:
-                if task.done():
+                if task.done() and not task.cancelled():
                     task.result()  # a bug of ours: it ends the stage's task, which readiness and the log tell
             await self.follow_configuration()
 
@@ -99,10 +102,16 @@ class Workers:
             secrets_folder=settings.secrets_folder,
             timeout_seconds=settings.alertmanager_timeout_seconds,
         )
+
+        async def is_configured() -> bool:
+            await self._configuration.catch_up()
+            return alertmanager in alertmanagers_of(self._configuration.view, settings)
+
         rounds = Rounds(
             self._jetstream,
             self._memory,
             cluster,
+            is_configured,
             holder=settings.instance,
             gossip=dt.timedelta(seconds=settings.gossip_seconds),
             overlap=dt.timedelta(seconds=settings.overlap_seconds),
