@@ -14,7 +14,6 @@ from services.checker.sandbox_frames import HEADER, MOST_REPLY_BYTES, FrameRefus
 from services.checker.sandbox_worker import READY
 
 _LONGEST_STDERR = 4096
-_MUCH_OF_THE_MEMORY = 0.6
 _START = """\
 import json, sys
 path, parent, seconds, memory_bytes = json.loads(sys.argv[1])
@@ -83,20 +82,10 @@ class SandboxProcess:
 
     async def buried(self) -> str:
         """Wait for the end of a process that is dying, free what it held, and return what it died of."""
-        code, most_bytes = await asyncio.to_thread(self._wait)
+        code = await asyncio.to_thread(self._process.wait)
         said = self._said()
         self._close()
-        return _meaning(code, said, most_bytes, self._limits)
-
-    def _wait(self) -> tuple[int, int]:
-        """Return the code that the process ended with and the most memory that it had."""
-        try:
-            _, status, used = os.wait4(self._process.pid, 0)
-        except ChildProcessError:
-            # Seen to be dead before; what it used is no longer known.
-            return self._process.wait(), 0
-        self._process.returncode = os.waitstatus_to_exitcode(status)
-        return self._process.returncode, used.ru_maxrss * 1024
+        return _meaning(code, said, self._limits)
 
     async def _receive(self, size: int) -> bytearray:
         loop = asyncio.get_running_loop()
@@ -121,17 +110,16 @@ class SandboxProcess:
             self._stderr = -1
 
 
-def _meaning(code: int, said: str, most_bytes: int, limits: ScriptLimits) -> str:
+def _meaning(code: int, said: str, limits: ScriptLimits) -> str:
     """Return what the end of a process says about the script that it was executing."""
     if code == -signal.SIGXCPU:
         return limits.time_text
     if code == -signal.SIGABRT or "memory" in said.lower():
         return limits.memory_text
     if code in (-signal.SIGSEGV, -signal.SIGBUS):
-        # The engine may trip over memory that it does not get.
-        if most_bytes > _MUCH_OF_THE_MEMORY * limits.memory_bytes:
-            return limits.memory_text
-        return "the script broke its process: it is nested too deeply, or its values are"
+        # The engine runs out of its stack, or trips over memory that it does not get; which of them can't be seen, for
+        # the kernel counts what the checker had when it started the process as the process's own.
+        return f"the script broke its process: it or its values are nested too deeply, or {limits.memory_text}"
     if code < 0:
         return f"the process of the script was ended from outside by {signal.Signals(-code).name}"
     return f"the process of the script ended with code {code}: {said[-500:] or 'it said nothing'}"

@@ -263,4 +263,4 @@ def test_a_target_can_be_run_as_soon_as_it_is_applied(up: Up, guarded: DatabaseS
         began = time.monotonic()
         done = up.watchword("run", "--target", f"db-{number}", "--check", CHECK, "--wait")
         assert done.code == 0, done
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 40

@@ -264,7 +264,7 @@ async def test_close_is_prompt_and_leaves_no_process() -> None:
         await sandbox.close()
         assert processes() == set()
         outcomes = await asyncio.gather(*running)
-    assert time.monotonic() - begun < 2.0
+    assert time.monotonic() - begun < 5.0, "it waited for the scripts"
     assert sum("ended from outside" in (outcome.error or "") for outcome in outcomes) == 3
     assert sum(outcome.error == "the sandbox for scripts is closed" for outcome in outcomes) == 2
     assert (await sandbox.run(quick())).error == "the sandbox for scripts is closed"

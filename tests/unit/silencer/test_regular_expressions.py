@@ -146,7 +146,7 @@ def test_a_hostile_expression_is_tried_quickly(expression: str) -> None:
     began = time.monotonic()
     assert fault_of(expression) is None
     matches_about_everything(expression)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
 
 
 @given(st.text(alphabet=r"ab0.*+?{}[]()|\^$-,:<>=!PidwZ", max_size=25))
