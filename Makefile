@@ -8,7 +8,7 @@ WORKERS ?= auto
 export PYTHON
 run := .venv/bin/python
 
-.PHONY: help setup servers demo test check soak bench clean
+.PHONY: help setup servers demo test check versions soak bench clean
 
 help:  ## show this
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -24,6 +24,9 @@ check: setup  ## formatting, lint, types, and who may import whom
 	$(run) -m ruff format --check
 	$(run) -m mypy
 	.venv/bin/lint-imports
+
+versions:  ## write what versions.yml says into the scripts of the version checks
+	@$(run) -m watchword.check_files.version_tables
 
 soak: servers  ## the long run with faults
 	@$(run) -m tests.soak

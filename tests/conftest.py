@@ -19,6 +19,14 @@ from examples.servers.postgresql import postgresql as run_postgresql
 from examples.servers.postgresql import postgresql_of_distribution
 from examples.servers.prometheus import PrometheusServer
 from examples.servers.prometheus import prometheus as run_prometheus
+from tests.integration.library_proofs.ledger import (  # noqa: F401 (hooks: every run keeps the ledger of proofs)
+    pytest_collection_finish,
+    pytest_configure,
+    pytest_deselected,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    pytest_testnodedown,
+)
 from watchword.embedded import (
     AlertmanagerSettings,
     EmbeddedServer,

@@ -17,7 +17,7 @@ from pymongo import MongoClient
 from examples.servers.database import DatabaseServer
 from services.checker.engines import CONNECTS
 from services.checker.engines.protocol import Limits, Login
-from services.checker.examine import EvaluatesScripts, Outcome, examine
+from services.checker.examine import EvaluatesScripts, Examination, Outcome, examine
 from services.checker.script import ScriptFinding
 from shared.checks import Check
 from shared.remediation import render_remediation
@@ -38,6 +38,8 @@ class Lab:
 
     server: DatabaseServer
     _servers: ExitStack = field(default_factory=ExitStack)
+    seen: Examination = field(default_factory=lambda: Examination(()))
+    """What the last look brought: which server answered, and what."""
 
     @classmethod
     def started(cls, start: Start) -> "Lab":
@@ -70,6 +72,7 @@ class Lab:
         examination = await examine(
             target, [check], login=lambda: login, connect=CONNECTS[check.engine], scripts=scripts, limits=Limits()
         )
+        self.seen = examination
         (outcome,) = examination.outcomes
         return outcome
 

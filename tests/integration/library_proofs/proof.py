@@ -55,6 +55,8 @@ class Documented:
     severity: str
     labels: Mapping[str, str] = field(default_factory=dict)
     case: str = ""
+    accepted: Sequence[str] = ()
+    """What the check's parameter ``accepted`` has to name for the finding to go, when it takes exceptions."""
 
     @property
     def name(self) -> str:
