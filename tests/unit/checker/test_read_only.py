@@ -112,6 +112,7 @@ SHOWN_BY_MYSQL = {
     "columns": "FULL COLUMNS FROM mysql.user",
     "indexes": "INDEX FROM t FROM mysql",
     "open tables": "OPEN TABLES WHERE In_use > 0",
+    "table status": "TABLE STATUS FROM mysql",
     "procedure status": "PROCEDURE STATUS WHERE Db = 'sys'",
     "events": "EVENTS FROM mysql",
     "triggers": "TRIGGERS",
