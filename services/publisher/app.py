@@ -20,6 +20,7 @@ from services.publisher.members import Member, Members, members_of
 from services.publisher.pace import Clock
 from services.publisher.posting import OLDEST_BODY_SECONDS
 from services.publisher.settings import PublisherSettings
+from services.publisher.watching import Watching
 from services.publisher.withdrawing import Withdrawing
 from shared.alertmanager import AlertmanagerClient
 from shared.alertmanager_settings import alertmanagers_of
@@ -46,7 +47,7 @@ class Publisher:
         self._members = Members()
         self._are_others_named = asyncio.Event()
         client, now = stage.client, self._clock.now
-        self._ledger = Ledger(configuration.view, settings.keeping)
+        self._ledger = Ledger(configuration.view, settings.keeping, settings.instance)
         self._intake = Intake(self._ledger, stage.jetstream, now, self._members.urge)
         self._results = Follower(
             stage.jetstream,
@@ -57,6 +58,15 @@ class Publisher:
         )
         self._current = Current(self._results, configuration, lambda: client.is_connected, settings.patience_seconds)
         self._withdrawing = Withdrawing(stage.jetstream, self._ledger, self._current, now, settings.instance)
+        self._watching = Watching(
+            stage.jetstream,
+            self._ledger.watcher,
+            self._current,
+            self._clock,
+            lambda: self._results.created,
+            self._members.problems_by_url,
+            self._intake.turned,
+        )
         self.events = Events(client, stage.jetstream, configuration, lambda: self._results.created, settings.instance)
 
     def changed(self, change: Change) -> None:
@@ -80,6 +90,7 @@ class Publisher:
         self._stage.spawn(self._sweep(), "sweep the ledger")
         self._stage.spawn(self._intake.settle_broken(lambda: self._results.created), "settle broken results")
         self._stage.spawn(self._withdrawing.run(), "withdraw verdicts")
+        self._stage.spawn(self._watching.run(), "watch over ourselves")
 
     async def stop(self) -> None:
         """End what goes out, then what comes in."""

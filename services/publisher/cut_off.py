@@ -7,6 +7,7 @@ import datetime as dt
 
 import structlog
 
+from services.publisher.about_ourselves import ALIVE
 from services.publisher.errors import BehindTheStreams
 from services.publisher.ledger import Ledger
 from services.publisher.own_alerts import OURS, Kept, lapsing, ours
@@ -60,6 +61,7 @@ class CutOff:
         shown = ours(self._ledger.prefix, await self._client.get_alerts(OURS))
         self._rounds_without_alerts = 0 if shown else self._rounds_without_alerts + 1
         if self._rounds_without_alerts >= ROUNDS_WITHOUT_ALERTS:
-            return [Kept(state.alert, state.starts_at) for state in self._ledger.states.firing()]
+            firing = self._ledger.states.firing()
+            return [Kept(one.alert, one.starts_at) for one in firing if one.subject.check != ALIVE]
         within = dt.timedelta(seconds=2 * self._pace.resend_seconds)
         return lapsing(self._ledger, shown, self._clock.now(), within)

@@ -7,21 +7,22 @@ took; sending them is for others. It has no clock: every call brings the time.
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from services.publisher.about_ourselves import OURSELVES
 from services.publisher.alert_states import AlertStates, Turn
 from services.publisher.alerts import Alert, alerts_of, as_unconfirmed, own_prefix, unconfirmed_since
 from services.publisher.endings import SILENT_FOR, Deadlines, Ending, expiry, explicit_end, is_in_inventory
+from services.publisher.looks import Look
 from services.publisher.received import Received, is_earlier
+from services.publisher.standings import NO_ALERTS, Standing, Verdict
+from services.publisher.watcher import Watcher
 from shared.accepted import exceptions_for, in_words, without_accepted
 from shared.configuration import Change, Configuration, Installation
 from shared.events import Accepted, CheckResult
 from shared.subjects import ResultSubject
 
 NO_INSTALLATION = "urn:watchword:unnamed"
-
-_NONE: Mapping[str, Alert] = {}
 
 
 class Keeping(NamedTuple):
@@ -35,40 +36,13 @@ class Keeping(NamedTuple):
     """So long after a withdrawn verdict its subject is emptied."""
 
 
-class _Verdict(NamedTuple):
-    """The last verdict of a subject; of those that did not fail nothing but this is kept."""
-
-    is_withdrawn: bool
-    run: str | None
-    stored_at: dt.datetime
-    expires_at: dt.datetime | None
-    failed: bytes | None
-    """The result, when it failed, for when its alerts get other labels. As bytes it halves what the ledger takes."""
-
-
-@dataclass(slots=True)
-class _Standing:
-    """What stands for one check on one target."""
-
-    verdict: _Verdict | None = None
-    sequence: int = 0
-    """Of the verdict; 0 when there is none in the stream as it is now."""
-    error_sequence: int = 0
-    error_at: dt.datetime | None = None
-    alerts: Mapping[str, Alert] = field(default_factory=lambda: _NONE)
-    """Those that fire."""
-    target_labels: Mapping[str, str] | None = None
-    """The last known: an inventory that has merely lost a target does not re-label its alerts."""
-    unconfirmed_since: dt.datetime | None = None
-
-
 class Ledger:
     """The state of all alerts of this installation."""
 
-    def __init__(self, view: Configuration, keeping: Keeping) -> None:
+    def __init__(self, view: Configuration, keeping: Keeping, publisher: str = "") -> None:
         self._view = view
         self._keeping = keeping
-        self._standings: dict[ResultSubject, _Standing] = {}
+        self._standings: dict[ResultSubject, Standing] = {}
         self._by_target: dict[str, set[ResultSubject]] = {}
         self._by_check: dict[str, set[ResultSubject]] = {}
         self._unconfirmed: set[ResultSubject] = set()
@@ -78,17 +52,26 @@ class Ledger:
         self.states = AlertStates()
         self.prefix = self._own_prefix()
         """What the generatorURL of all our alerts begins with."""
+        self.watcher = Watcher(view, self.states, self.looks_at, lambda: self.prefix, publisher)
 
     def take(self, received: Received, now: dt.datetime) -> list[Turn]:
         """Take in one result. A verdict older than the known one changes nothing, an error never changes an alert."""
-        subject, result = received.subject, received.result
-        standing = self._standings.get(subject) or self._begin(subject)
-        if not result.is_verdict:
+        standing = self._standings.get(received.subject) or self._begin(received.subject)
+        if received.result.is_verdict:
+            turns = self._take_verdict(standing, received, now)
+        else:
+            turns = []
             self._take_error(standing, received)
-            return []
+        if received.result.status == "withdrawn":  # nobody looked
+            return turns
+        is_error = not received.result.is_verdict
+        return turns + self.watcher.result(received.subject, received.stored_at, now, is_error=is_error)
+
+    def _take_verdict(self, standing: Standing, received: Received, now: dt.datetime) -> list[Turn]:
+        subject, result = received.subject, received.result
         if received.sequence <= standing.sequence:
             return []
-        verdict = _Verdict(
+        verdict = Verdict(
             result.status == "withdrawn",
             result.run,
             received.stored_at,
@@ -118,14 +101,15 @@ class Ledger:
                 self.prefix = self._own_prefix()
                 subjects = self._standings
             case _:
-                return []
-        turns: list[Turn] = []
-        for subject in list(subjects):
+                subjects = ()
+        turns = self.watcher.configured(change, now)
+        for subject in subjects:
             turns += self._settle(subject, self._standings[subject], now, "the configuration changed")
         return turns
 
     def stream_restarted(self, now: dt.datetime) -> list[Turn]:
         """Note that the stream is another one: what was known stays, but any verdict from now on is newer."""
+        self.watcher.stream_restarted(now)
         turns: list[Turn] = []
         for subject, standing in list(self._standings.items()):
             standing.sequence = standing.error_sequence = 0
@@ -142,6 +126,8 @@ class Ledger:
         """Take in an alert of ours that stands in an Alertmanager and is not known here: kept alive when no verdict is
         known, resolved when a verdict or an explicit removal has ended it.
         """
+        if subject.engine == OURSELVES:
+            return self.watcher.adopt(subject, alert, now)
         standing = self._standings.get(subject)
         ended = explicit_end(self._view, subject)
         if ended is None and standing is not None and standing.verdict is not None:
@@ -167,7 +153,7 @@ class Ledger:
         for subject in list(self._unconfirmed):
             standing = self._standings[subject]
             if (standing.unconfirmed_since or now) <= now - self._keeping.unconfirmed:
-                standing.verdict, standing.alerts, alerts = None, _NONE, standing.alerts
+                standing.verdict, standing.alerts, alerts = None, NO_ALERTS, standing.alerts
                 turns += self._resolve(alerts, subject, now, "no verdict came for too long")
                 self._unconfirmed.discard(subject)
                 if not standing.error_sequence:
@@ -199,6 +185,11 @@ class Ledger:
             return Ending("withdraw", *at, f"expired at {expires_at.isoformat(timespec='seconds')}: not repeated")
         return None
 
+    def looks_at(self, engine: str, target: str) -> Mapping[str, Look]:
+        """Return when each check was last looked at on a target."""
+        subjects = self._by_target.get(target, ())
+        return {subject.check: self._standings[subject].look for subject in subjects if subject.engine == engine}
+
     def forget(self, ending: Ending) -> None:
         """Note that a subject was emptied up to a verdict; a newer one that stands there stays."""
         standing = self._standings.get(ending.subject)
@@ -209,8 +200,8 @@ class Ledger:
         installation = self._view.setting(Installation, "installation")
         return own_prefix(installation.url if installation else NO_INSTALLATION)
 
-    def _begin(self, subject: ResultSubject) -> _Standing:
-        standing = self._standings[subject] = _Standing()
+    def _begin(self, subject: ResultSubject) -> Standing:
+        standing = self._standings[subject] = Standing()
         self._by_target.setdefault(subject.target, set()).add(subject)
         self._by_check.setdefault(subject.check, set()).add(subject)
         return standing
@@ -223,12 +214,12 @@ class Ledger:
             if not index[name]:
                 del index[name]
 
-    def _take_error(self, standing: _Standing, received: Received) -> None:
+    def _take_error(self, standing: Standing, received: Received) -> None:
         """Remember an error for the day when its subject ends. One of a run before the last verdict's says nothing."""
         is_late = standing.verdict is not None and is_earlier(received.result.run, standing.verdict.run)
         if is_late or received.sequence <= standing.error_sequence:
             return
-        standing.error_sequence, standing.error_at = received.sequence, received.stored_at
+        standing.note_error(received.sequence, received.stored_at, received.result.reason or "")
         if standing.verdict is None:
             expires_at = _error_expiry(received.subject, standing)
             if expires_at is not None:
@@ -236,14 +227,14 @@ class Ledger:
             elif explicit_end(self._view, received.subject) is not None:
                 self._may_end.add(received.subject)
 
-    def _settle(self, subject: ResultSubject, standing: _Standing, now: dt.datetime, reason: str) -> list[Turn]:
+    def _settle(self, subject: ResultSubject, standing: Standing, now: dt.datetime, reason: str) -> list[Turn]:
         """Bring the alerts of a subject in line with what stands for it. New ones come first, so that an alert that
         only changes its labels is never gone.
         """
         ended = explicit_end(self._view, subject)
         if ended is not None:
             self._may_end.add(subject)
-        wanted, accepted = (_NONE, []) if ended is not None else self._wanted(subject, standing, now)
+        wanted, accepted = (NO_ALERTS, []) if ended is not None else self._wanted(subject, standing, now)
         if accepted:
             self._accepted.add(min(one.until for one in accepted), subject)
             ended = in_words(accepted[0])
@@ -260,7 +251,7 @@ class Ledger:
         return [turn for turn in turns if turn]
 
     def _wanted(
-        self, subject: ResultSubject, standing: _Standing, now: dt.datetime
+        self, subject: ResultSubject, standing: Standing, now: dt.datetime
     ) -> tuple[Mapping[str, Alert], Sequence[Accepted]]:
         """Return the alerts that should fire now, and the words that keep others from it."""
         verdict = standing.verdict
@@ -268,7 +259,7 @@ class Ledger:
             return standing.alerts, ()
         is_expired = verdict.expires_at is not None and verdict.expires_at <= now
         if verdict.failed is None or is_expired:
-            return _NONE, ()
+            return NO_ALERTS, ()
         check = self._view.check(subject.check) if is_in_inventory(subject) else None
         failed = CheckResult.model_validate_json(verdict.failed)
         exceptions = exceptions_for(self._view, subject.check, subject.target)
@@ -285,7 +276,7 @@ class Ledger:
             alerts = {key: as_unconfirmed(alert, since) for key, alert in alerts.items()}
         return alerts, accepted
 
-    def _target_labels(self, subject: ResultSubject, standing: _Standing, failed: CheckResult) -> Mapping[str, str]:
+    def _target_labels(self, subject: ResultSubject, standing: Standing, failed: CheckResult) -> Mapping[str, str]:
         if not is_in_inventory(subject):
             return failed.labels or {}
         target = self._view.target(subject.target)
@@ -298,7 +289,7 @@ def _reason_of(result: CheckResult) -> str:
     return f"{result.status}: {result.reason}" if result.reason else result.status
 
 
-def _error_expiry(subject: ResultSubject, standing: _Standing) -> dt.datetime | None:
+def _error_expiry(subject: ResultSubject, standing: Standing) -> dt.datetime | None:
     """Return when nothing but errors of another program are old enough to end."""
     is_bound = is_in_inventory(subject) or standing.error_at is None
     return None if is_bound or standing.error_at is None else standing.error_at + SILENT_FOR

@@ -84,6 +84,10 @@ class Members:
         ended = [f"{task.get_name()} ended: see the log" for _, task in self._running.values() if task.done()]
         return [*filter(None, found), *ended, *self._unusable]
 
+    def problems_by_url(self) -> dict[str, str | None]:
+        """Return for each Alertmanager why alerts don't reach it, or None."""
+        return {delivery.url: delivery.problem for delivery, _ in self._running.values()}
+
     async def stop(self) -> None:
         """End all deliveries and wait for them."""
         for _, task in self._running.values():

@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from services.publisher.about_ourselves import ALIVE
 from services.publisher.alert_states import Turn
 from services.publisher.alerts import Alert, subject_of
 from services.publisher.ledger import Ledger
@@ -63,11 +64,12 @@ def compare(ledger: Ledger, shown: Sequence[ShownAlert], now: dt.datetime) -> Co
 
 def lapsing(ledger: Ledger, shown: Iterable[ShownAlert], now: dt.datetime, within: dt.timedelta) -> list[Kept]:
     """Return what must be extended by one that is cut off from the streams: alerts that end soon, so that nobody else
-    extends them. What the ledger knows as resolved lapses, unless somebody let it fire again since.
+    extends them. What the ledger knows as resolved lapses, unless somebody let it fire again since; so does the alert
+    that says that all is well with us.
     """
     kept: list[Kept] = []
     for alert in shown:
-        if alert.ends_at - now >= within:
+        if alert.ends_at - now >= within or alert.labels.get("alertname") == ALIVE:
             continue
         state = ledger.states.get(alert.fingerprint)
         if state is None:

@@ -5,6 +5,7 @@ another engine, target or check, or a status that does not belong there, is brok
 import datetime as dt
 from dataclasses import dataclass
 
+from services.publisher.about_ourselves import OURSELVES
 from services.publisher.errors import ResultBroken
 from shared.cloudevents import read
 from shared.errors import MessageRefused, NameRefused
@@ -39,6 +40,9 @@ def read_result(stored: Stored) -> Received:
         if said != true:
             message = f"the body names {what} {said[:200]!r}, its subject {true!r}"
             raise ResultBroken(message)
+    if named.engine == OURSELVES:
+        message = f"engine {OURSELVES!r} is for alerts about Watchword itself: publish under a name of your own"
+        raise ResultBroken(message)
     if result.is_verdict != (named.kind == "verdict"):
         message = f"status {result.status} does not belong on a subject of kind {named.kind}"
         raise ResultBroken(message)

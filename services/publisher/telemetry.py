@@ -30,6 +30,9 @@ REFILLED = Counter(
     "watchword_publisher_refilled_alerts_total", "Alerts that an Alertmanager had forgotten", _BY_ALERTMANAGER
 )
 ALERTS_FIRING = Gauge("watchword_publisher_alerts_firing", "Alerts that fire")
+ABOUT_OURSELVES = Gauge(
+    "watchword_publisher_alerts_about_ourselves", "Alerts of the dead man's switch that fire", ["alertname"]
+)
 TURNS = Counter("watchword_publisher_turns_total", "What happened to alerts", ["what"])
 BROKEN_RESULTS = Counter("watchword_publisher_broken_results_total", "Results that became dead letters")
 WITHDRAWN = Counter("watchword_publisher_withdrawn_total", "Verdicts ended, and subjects emptied after it", ["what"])

@@ -57,18 +57,23 @@ class Book:
     def __init__(self, keeping: Keeping = Keeping()) -> None:  # noqa: B008
         self.view = Configuration()
         self._apply(subjects.setting_key("file", "installation"), b'{"url": "https://watchword.example/"}')
-        self.ledger = Ledger(self.view, keeping)
+        self.ledger = Ledger(self.view, keeping, "publisher-1")
 
-    def _apply(self, key: str, data: bytes | None) -> Change:
-        return self.view.apply(key, data, self.view.revision + 1)
+    def _apply(self, key: str, data: bytes | None, now: dt.datetime = NOON) -> Change:
+        return self.view.apply(key, data, self.view.revision + 1, now)
 
     def configure(self, key: str, data: bytes | None, now: dt.datetime = NOON) -> list[str]:
-        return said(self.ledger.configured(self._apply(key, data), now))
+        return said(self.ledger.configured(self._apply(key, data, now), now))
 
     def target(
-        self, name: str = "db-1", engine: str = "postgresql", now: dt.datetime = NOON, **labels: str
+        self,
+        name: str = "db-1",
+        engine: str = "postgresql",
+        now: dt.datetime = NOON,
+        pool: str = "default",
+        **labels: str,
     ) -> list[str]:
-        target = Target.model_validate({"name": name, "engine": engine, "labels": labels})
+        target = Target.model_validate({"name": name, "engine": engine, "labels": labels, "pool": pool})
         return self.configure(subjects.target_key(name), target.model_dump_json().encode(), now)
 
     def remove_target(self, name: str = "db-1", now: dt.datetime = NOON) -> list[str]:
