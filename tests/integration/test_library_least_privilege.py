@@ -20,6 +20,18 @@ CREATE: dict[Engine, str] = {
     "mysql": f"CREATE USER watchword@'%' IDENTIFIED BY '{PASSWORD}'",
     "mongodb": f'db.getSiblingDB("admin").runCommand({{"createUser": "watchword", "pwd": "{PASSWORD}", "roles": []}})',
 }
+BEYOND_THE_ENGINE: dict[Engine, tuple[str, ...]] = {
+    # MongoDB tells the profiler's level to whoever may read system.profile, as clusterMonitor may. The server at hand
+    # imitates it and asks for the right to set the level.
+    "mongodb": (
+        (
+            'db.getSiblingDB("admin").runCommand({"createRole": "profiler", "roles": [], "privileges": '
+            '[{"resource": {"db": "", "collection": ""}, "actions": ["enableProfiler"]}]})'
+        ),
+        'db.getSiblingDB("admin").runCommand({"grantRolesToUser": "watchword", "roles": ["profiler"]})',
+    )
+}
+"""What only a server of the tests asks for."""
 
 
 def _postgresql_15() -> Start:
@@ -41,7 +53,7 @@ def lesser_lab(request: pytest.FixtureRequest) -> Iterator[tuple[Engine, Lab]]:
     try:
         checks = [check for check in built_in_checks() if check.engine == engine]
         privileges = dict.fromkeys(statement for check in checks for statement in check.requires.privileges)
-        lab.execute(CREATE[engine], *privileges)
+        lab.execute(CREATE[engine], *BEYOND_THE_ENGINE.get(engine, ()), *privileges)
         lab.server = replace(lab.server, user="watchword", password=PASSWORD)
         yield engine, lab
     finally:
@@ -54,4 +66,5 @@ async def test_no_check_lacks_a_privilege(lesser_lab: tuple[Engine, Lab]) -> Non
         for check in built_in_checks():
             if check.engine == engine:
                 outcome = await lab.look(check, scripts, {})
-                assert outcome.status in {"passed", "failed"}, (check.name, outcome.reason)
+                does_not_apply = outcome.status == "skipped" and (outcome.reason or "").startswith("applies to ")
+                assert outcome.status in {"passed", "failed"} or does_not_apply, (check.name, outcome.reason)

@@ -1,0 +1,25 @@
+"""How the servers of the proofs are started, and how one is restarted as a remediation tells a person to do."""
+
+from examples.servers.mongodb import mongodb
+from services.checker.script import ScriptFinding
+from tests.integration.library_proofs.lab import Lab, Start, mongod_options_in
+
+
+def start_shared() -> Start:
+    """A server that asks for a login, with an administrator."""
+    return lambda: mongodb(has_logins=True)
+
+
+def start_open() -> Start:
+    """A server as it comes: no logins, no TLS."""
+    return mongodb
+
+
+def restart_with_options(lab: Lab, finding: ScriptFinding, remediation: str) -> None:
+    """Do what the remediation says: write its lines into the configuration, and restart."""
+    assert "restart the server" in remediation
+    options = mongod_options_in(remediation)
+    has_logins = options.get("security", {}).get("authorization") == "enabled"
+    has_tls = options.get("net", {}).get("tls", {}).get("mode") == "requireTLS"
+    assert has_logins or has_tls
+    lab.replace(lambda: mongodb(has_logins=has_logins, has_tls=has_tls))
