@@ -1,0 +1,121 @@
+"""The proofs of what roles may do, and how they keep their passwords."""
+
+from services.checker.script import ScriptFinding
+from tests.integration.library_proofs.lab import Lab
+from tests.integration.library_proofs.postgresql.servers import with_tls
+from tests.integration.library_proofs.proof import Live, statements
+
+_OF_A_PROVIDER = ("rds_superuser", "master")
+
+
+def _provider_roles(attribute: str) -> tuple[str, ...]:
+    """Make the roles of a provider with an attribute, which are no findings."""
+    return (
+        "DROP ROLE IF EXISTS rds_superuser, master",
+        f"CREATE ROLE rds_superuser {attribute}",
+        f"CREATE ROLE master {attribute} IN ROLE rds_superuser",
+    )
+
+
+def _none_of_a_provider(lab: Lab, finding: ScriptFinding, remediation: str) -> None:
+    assert finding.labels["role"] not in _OF_A_PROVIDER
+
+
+PROOFS = (
+    Live(
+        "postgresql_superuser_roles",
+        statements('DROP ROLE IF EXISTS "o\'dd ""role"', 'CREATE ROLE "o\'dd ""role" LOGIN SUPERUSER'),
+        severity="warning",
+        labels={"role": "o'dd \"role"},
+        accepted="o'dd \"role",
+    ),
+    Live(
+        "postgresql_members_of_superusers",
+        statements(
+            "DROP ROLE IF EXISTS helper, boss",
+            "CREATE ROLE boss SUPERUSER",
+            "CREATE ROLE helper LOGIN IN ROLE boss",
+        ),
+        severity="error",
+        labels={"role": "helper", "superuser": "boss"},
+        accepted="helper",
+    ),
+    Live(
+        "postgresql_members_of_superusers",
+        statements(
+            "DROP ROLE IF EXISTS helper, reader, boss",
+            "CREATE ROLE boss SUPERUSER",
+            "CREATE ROLE reader LOGIN",
+            "GRANT boss TO reader WITH SET FALSE, INHERIT TRUE",
+            "CREATE ROLE helper LOGIN",
+            "GRANT boss TO helper WITH ADMIN TRUE, SET FALSE, INHERIT FALSE",
+        ),
+        severity="error",
+        labels={"role": "helper", "superuser": "boss"},
+        case="admin_option",
+    ),
+    Live(
+        "postgresql_bypass_row_security",
+        statements("DROP ROLE IF EXISTS allseeing", "CREATE ROLE allseeing BYPASSRLS", *_provider_roles("BYPASSRLS")),
+        severity="warning",
+        labels={"role": "allseeing"},
+        accepted="allseeing",
+        by_hand=_none_of_a_provider,
+    ),
+    Live(
+        "postgresql_roles_that_create_roles",
+        statements("DROP ROLE IF EXISTS clerk", "CREATE ROLE clerk CREATEROLE", *_provider_roles("CREATEROLE")),
+        severity="notice",
+        labels={"role": "clerk"},
+        accepted="clerk",
+        by_hand=_none_of_a_provider,
+    ),
+    Live(
+        "postgresql_roles_that_create_roles",
+        statements("CREATE ROLE clerk CREATEROLE"),
+        severity="error",
+        labels={"role": "clerk"},
+        own_server=with_tls(),
+        case="before_16",
+    ),
+    Live(
+        "postgresql_replication_role_owns_objects",
+        statements(
+            "DROP TABLE IF EXISTS copied",
+            "DROP ROLE IF EXISTS shop, standby",
+            "CREATE ROLE shop REPLICATION",
+            "CREATE ROLE standby REPLICATION LOGIN",
+            "CREATE TABLE copied (id int)",
+            "ALTER TABLE copied OWNER TO shop",
+        ),
+        severity="warning",
+        labels={"role": "shop"},
+        accepted="shop",
+    ),
+    Live(
+        "postgresql_passwords_without_expiry",
+        statements('DROP ROLE IF EXISTS "li$$b\'"', 'CREATE ROLE "li$$b\'" LOGIN'),
+        severity="notice",
+        labels={"role": "li$$b'"},
+        accepted="li$$b'",
+    ),
+    Live(
+        "postgresql_passwords_without_expiry",
+        statements("DROP ROLE IF EXISTS ever", "CREATE ROLE ever LOGIN VALID UNTIL 'infinity'"),
+        severity="notice",
+        labels={"role": "ever"},
+        case="infinity",
+    ),
+    Live(
+        "postgresql_weak_password_encryption",
+        statements("ALTER SYSTEM SET password_encryption = 'md5'", "SELECT pg_reload_conf()"),
+        severity="warning",
+    ),
+    Live(
+        "postgresql_server_file_access",
+        statements("DROP ROLE IF EXISTS loader", "CREATE ROLE loader", "GRANT pg_execute_server_program TO loader"),
+        severity="error",
+        labels={"role": "loader", "membership": "pg_execute_server_program"},
+        accepted="loader",
+    ),
+)
