@@ -4,6 +4,9 @@ PYTHON ?=
 ONCE ?=
 TESTS ?= tests
 WORKERS ?= auto
+SOAK_MINUTES ?= 10
+SEED ?=
+CLUSTER ?=
 
 export PYTHON
 run := .venv/bin/python
@@ -28,8 +31,8 @@ check: setup  ## formatting, lint, types, and who may import whom
 versions:  ## write what versions.yml says into the scripts of the version checks
 	@$(run) -m watchword.check_files.version_tables
 
-soak: servers  ## the long run with faults
-	@$(run) -m tests.soak
+soak: servers  ## the long run with faults (SOAK_MINUTES=10; SEED=7: what happens; CLUSTER=1: three NATS servers)
+	@SOAK_MINUTES=$(SOAK_MINUTES) SEED=$(SEED) CLUSTER=$(CLUSTER) $(run) -m tests.soak
 
 bench: servers  ## the measurements
 	@$(run) -m bench
