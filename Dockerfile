@@ -8,8 +8,8 @@ COPY shared shared
 COPY watchword watchword
 COPY checks checks
 RUN uv venv /opt/watchword \
-    && VIRTUAL_ENV=/opt/watchword uv pip install --no-cache --require-hashes -r requirements.lock \
-    && VIRTUAL_ENV=/opt/watchword uv pip install --no-cache --no-deps .
+    && VIRTUAL_ENV=/opt/watchword uv pip install --no-cache --compile-bytecode --require-hashes -r requirements.lock \
+    && VIRTUAL_ENV=/opt/watchword uv pip install --no-cache --compile-bytecode --no-deps .
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --no-create-home watchword
