@@ -144,7 +144,7 @@ PROOFS: tuple[Live | Documented, ...] = (
         "mongodb_key_file_authentication",
         source=_OPTIONS,
         weak=[options(security={"keyFile": "/etc/mongodb.key", "clusterAuthMode": "sendX509"})],
-        good=[options()],
+        good=[options(security={"keyFile": "/etc/mongodb.key", "clusterAuthMode": "x509"})],
         severity="notice",
         case="on_the_way_to_certificates",
     ),
