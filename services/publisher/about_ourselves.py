@@ -206,7 +206,9 @@ def _of_ourselves(
     subject: ResultSubject | None = None,
     more: Mapping[str, str] | None = None,
 ) -> Alert:
-    labels = alert_labels(about(kind, name), severity, {}, more or {}).together
+    # Two installations may share an Alertmanager, and both have a pool "default".
+    own = {"installation": prefix.removesuffix("/check/"), **(more or {})}
+    labels = alert_labels(about(kind, name), severity, {}, own).together
     return _alert(subject or about(kind, name), labels, prefix, since, summary, description, way_out)
 
 

@@ -54,10 +54,10 @@ class Watching:
         """Look until cancelled."""
         while True:
             try:
-                await self._current.catch_up()
                 await self._ask()
-            except (BehindTheStreams, NatsError, TimeoutError) as away:
-                log.debug("not looking after ourselves now", reason=str(away) or type(away).__name__)
+                await self._current.catch_up()
+            except BehindTheStreams as behind:
+                log.debug("not looking after ourselves now", reason=str(behind))
             else:
                 self._look()
             await asyncio.sleep(GO_ON_SECONDS if self._watcher.has_more else LOOK_SECONDS)
@@ -66,9 +66,13 @@ class Watching:
         elapsed = self._clock.elapsed()
         if elapsed < self._ask_at:
             return
-        signs = {pool: await sign_of(self._jetstream, pool, self._clock.now()) for pool in self._watcher.pools}
-        self._watcher.signs(signs, self._clock.now())
         self._ask_at = elapsed + min(ASK_SECONDS, self._watcher.gone_after.total_seconds() / 5)
+        try:
+            signs = {pool: await sign_of(self._jetstream, pool, self._clock.now()) for pool in self._watcher.pools}
+        except (NatsError, TimeoutError) as away:  # what is not known of a pool is never told
+            log.warning("can't see whether checkers are there", reason=str(away) or type(away).__name__)
+        else:
+            self._watcher.signs(signs, self._clock.now())
 
     def _look(self) -> None:
         created = self._results_created()

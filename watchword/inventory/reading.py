@@ -24,7 +24,7 @@ DEFAULT_FILE = Path("watchword.yaml")
 LARGEST_FILE_BYTES = 64 * 1024 * 1024
 MOST_VALUES = 5_000_000
 """For some 200,000 targets; what makes a hostile file dangerous (depth, aliases) is bounded as in check files."""
-SECTIONS = ("targets", "checks", "settings", "alertmanagers", "mute", "metrics", "installation")
+SECTIONS = ("targets", "checks", "settings", "alertmanagers", "mute", "metrics", "dead_mans_switch", "installation")
 
 
 class InventoryMissing(WatchwordError):

@@ -1,6 +1,6 @@
-"""The other sections of the inventory file (``settings``, ``alertmanagers``, ``mute``, ``metrics``, ``installation``)
-as settings of the configuration bucket. Each is found under the parts of its key after ``setting.file``: its kind, and
-the names of the check and the target that it speaks of.
+"""The other sections of the inventory file (``settings``, ``alertmanagers``, ``mute``, ``metrics``, ``installation``,
+``dead_mans_switch``) as settings of the configuration bucket. Each is found under the parts of its key after
+``setting.file``: its kind, and the names of the check and the target that it speaks of.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from shared.configuration import (
     Alertmanager,
     Alertmanagers,
     Credential,
+    DeadMansSwitch,
     Disabled,
     Installation,
     Interval,
@@ -51,6 +52,8 @@ def read_settings(
         _mute(sections["mute"], collected)
     if "metrics" in sections:
         _metrics(sections["metrics"], collected)
+    if "dead_mans_switch" in sections:
+        _dead_mans_switch(sections["dead_mans_switch"], collected)
     if "installation" in sections:
         _installation(sections["installation"], collected)
     return collected.settings
@@ -227,6 +230,32 @@ def _metrics(section: Spot, collected: Collected) -> None:
         shown = _credential(fields)
     if url is not None and shown is not None:
         collected.add(section, MetricsSource(author=AUTHOR, url=url, credential=shown), "metrics")
+
+
+def _dead_mans_switch(section: Spot, collected: Collected) -> None:
+    fields = section.fields(("enabled", "always_firing", "error_lasts", "gone_after"))
+    before = section.errors_below()
+    values: dict[str, object] = {}
+    for name in ("enabled", "always_firing"):
+        if name in fields:
+            values[name] = fields[name].choice(("true", "false")) == "true"
+    for name in ("error_lasts", "gone_after"):
+        if name in fields:
+            values[name] = _positive_duration(fields[name])
+    if section.is_map and section.errors_below() == before:
+        collected.add(section, DeadMansSwitch.model_validate({"author": AUTHOR, **values}), "dead-mans-switch")
+
+
+def _positive_duration(spot: Spot) -> str | None:
+    text = spot.text()
+    if text is None:
+        return None
+    try:
+        if not parse_duration(text):
+            spot.complain("must be longer than nothing", "write it like 90s, 15m or 12h")
+    except ScheduleRefused as refused:
+        spot.complain(str(refused))
+    return text
 
 
 def _installation(section: Spot, collected: Collected) -> None:

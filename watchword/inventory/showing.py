@@ -10,6 +10,7 @@ from shared.checks import Check
 from shared.configuration import (
     SEVERAL_OF_A_CHECK,
     Alertmanagers,
+    DeadMansSwitch,
     Disabled,
     Installation,
     Interval,
@@ -154,6 +155,8 @@ def _words(value: BaseModel) -> str:
             return ", ".join(" + ".join(one.urls) for one in value.alertmanagers)
         case Muting():
             return value.default
+        case DeadMansSwitch():
+            return "on" if value.enabled else "off"
         case MetricsSource() | Installation():
             return value.url
         case _:

@@ -7,6 +7,7 @@ from shared.accepted import exception_names
 from shared.checks import Parameter
 from shared.configuration import (
     Alertmanagers,
+    DeadMansSwitch,
     Disabled,
     Installation,
     Interval,
@@ -153,6 +154,7 @@ alertmanagers:
   - {url: "http://am3", bearer_token: {file: am/token}}
 mute: {default: 8h}
 metrics: {url: "http://prometheus:9090", bearer_token: {env: WATCHWORD_SECRET_P}}
+dead_mans_switch: {always_firing: true, error_lasts: 2h}
 installation: {url: https://watchword.example}
 """,
     )
@@ -167,6 +169,7 @@ installation: {url: https://watchword.example}
         ("alertmanagers",),
         ("muting",),
         ("metrics",),
+        ("dead-mans-switch",),
         ("installation",),
     }
     by_target = settings["disabled", "my_check", "a"]
@@ -189,6 +192,9 @@ installation: {url: https://watchword.example}
     assert muting.default == "8h"
     assert isinstance(metrics, MetricsSource)
     assert metrics.url == "http://prometheus:9090"
+    switch = settings["dead-mans-switch",]
+    assert isinstance(switch, DeadMansSwitch)
+    assert (switch.enabled, switch.always_firing, switch.error_lasts, switch.gone_after) == (True, True, "2h", "5m")
     installation = settings["installation",]
     assert isinstance(installation, Installation)
     assert installation.url == "https://watchword.example"
@@ -235,7 +241,7 @@ def test_an_inventory_that_says_nothing_is_empty(tmp_path: Path, text: str) -> N
             "¦target: []",
             (
                 "target: unknown field; did you mean 'targets'?; allowed: targets, checks, settings, "
-                "alertmanagers, mute, metrics, installation"
+                "alertmanagers, mute, metrics, dead_mans_switch, installation"
             ),
             id="mistyped section",
         ),
@@ -383,7 +389,7 @@ def test_an_inventory_that_says_nothing_is_empty(tmp_path: Path, text: str) -> N
             "¦- a",
             (
                 "an inventory begins with fields, not with a list; allowed: targets, checks, settings, "
-                "alertmanagers, mute, metrics, installation"
+                "alertmanagers, mute, metrics, dead_mans_switch, installation"
             ),
             id="a list",
         ),
@@ -480,6 +486,16 @@ def test_an_inventory_that_says_nothing_is_empty(tmp_path: Path, text: str) -> N
             "mute: {¦until_resolved: true}", "mute.until_resolved: not supported yet; remove it", id="later, too"
         ),
         pytest.param("mute: {default: ¦400d}", "mute.default: '400d' is longer than a year", id="mute too long"),
+        pytest.param(
+            "dead_mans_switch: {enabled: ¦maybe}",
+            "dead_mans_switch.enabled: can't be 'maybe'; allowed: true, false",
+            id="on",
+        ),
+        pytest.param(
+            "dead_mans_switch: {gone_after: ¦0s}",
+            "dead_mans_switch.gone_after: must be longer than nothing; write it like 90s, 15m or 12h",
+            id="gone at once",
+        ),
         pytest.param("mute: {default: ¦0s}", "mute.default: a mute can't last 0s; allowed: up to 365d", id="no mute"),
         pytest.param(
             "alertmanagers: [¦'http://u:hunter2@am']",
