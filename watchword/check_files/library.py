@@ -8,7 +8,7 @@ from pathlib import Path
 
 import watchword
 from shared.check_files.reading import Reading, read_checks
-from shared.checks import Check
+from shared.checks import Check, Engine
 from shared.errors import WatchwordError
 
 _PACKAGE = Path(watchword.__file__).parent
@@ -37,7 +37,16 @@ def read_built_in_files() -> Reading:
 @cache
 def built_in_checks() -> tuple[Check, ...]:
     """Return the built-in checks in the order of their names. They are read once for each process."""
-    reading = read_built_in_files()
+    return _sound(read_built_in_files())
+
+
+@cache
+def built_in_checks_of(engine: Engine) -> tuple[Check, ...]:
+    """Return the built-in checks of one engine in the order of their names. Only the files of its folder are read."""
+    return _sound(read_checks([built_in_folder() / engine]))
+
+
+def _sound(reading: Reading) -> tuple[Check, ...]:
     if reading.errors:
         lines = "\n".join(str(problem) for problem in reading.errors)
         message = f"built-in checks can't be read; install watchword again:\n{lines}"

@@ -80,6 +80,12 @@ _DEAD = (
 
 COMMANDS = (
     Later(
+        "scan",
+        "Look at databases once, now: the built-in checks, without NATS, Alertmanager or configuration.",
+        f"{_CLI}.scan:scan",
+        _START,
+    ),
+    Later(
         "up", "Run everything on this machine: NATS, an Alertmanager, and the four stages.", f"{_CLI}.stages:up", _START
     ),
     Later(
@@ -98,6 +104,18 @@ COMMANDS = (
         "doctor",
         "Look at every part: is it there, does it work, do the clocks agree, and what is to be done.",
         f"{_CLI}.doctor:doctor",
+        _START,
+    ),
+    Later(
+        "nats-users",
+        "Print the users of a NATS server, each with the subjects that it needs and no other, for its configuration.",
+        f"{_CLI}.nats_users:nats_users",
+        _START,
+    ),
+    Later(
+        "account",
+        "Print the statements that make the checkers' account: just what the checks need, and what each grant is for.",
+        f"{_CLI}.account:account",
         _START,
     ),
     Later(
@@ -135,6 +153,12 @@ COMMANDS = (
         "events",
         "Follow the events live until Ctrl-C; with `-o json` each is one line of JSON.",
         f"{_CLI}.events:events",
+        _LOOK,
+    ),
+    Later(
+        "report",
+        "Report how the fleet stands: by target and by check, what is accepted, what could not be looked at.",
+        f"{_CLI}.report:report",
         _LOOK,
     ),
     Later("checks", "See, judge and switch checks; write, test and try your own.", panel=_LOOK, commands=_CHECKS),

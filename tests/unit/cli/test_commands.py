@@ -27,7 +27,7 @@ ALL: dict[str, Any] = {name: command.load() for name, command in PLACES.items()}
 
 def test_every_command_that_was_promised_is_there() -> None:
     words = """
-        up init serve apply run alerts mute unmute mutes targets events doctor asyncapi
+        scan report up init serve apply run alerts mute unmute mutes targets events doctor asyncapi
         checks-list checks-show checks-disable checks-enable checks-schedule
         checks-lint checks-test checks-try checks-new checks-accept checks-exceptions checks-severity
         dead-list dead-show dead-replay dead-drop
@@ -54,7 +54,17 @@ def test_every_command_explains_itself_with_an_example_that_can_be_parsed(
     assert all(option.help for option in command.params if option.param_type_name == "option" and option.name != "help")
 
 
-@pytest.mark.parametrize("name", sorted(ALL.keys() - {"watchword serve"}))
+REPORTS = {"watchword report", "watchword scan"}
+
+
+@pytest.mark.parametrize("name", sorted(REPORTS))
+def test_reports_are_printed_in_more_forms(name: str) -> None:
+    (form,) = [option for option in ALL[name].params if "--format" in option.opts]
+    assert "-o" in form.opts  # as everywhere
+    assert list(form.type.choices) == ["table", "html", "json", "csv", "sarif", "junit", "markdown"]
+
+
+@pytest.mark.parametrize("name", sorted(ALL.keys() - {"watchword serve"} - REPORTS))
 def test_every_command_prints_for_people_and_for_programs(name: str) -> None:
     (output,) = [option for option in ALL[name].params if "--output" in option.opts]
     assert "-o" in output.opts
