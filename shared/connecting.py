@@ -3,6 +3,7 @@ ends, what the server complains about is logged (a denied subject is told nowher
 reaches a log.
 """
 
+import asyncio
 import contextlib
 import ssl
 import time
@@ -17,12 +18,15 @@ from nats.errors import Error as NatsError
 from nats.errors import NoServersError
 from pydantic import SecretStr
 
+from shared.ending import end
 from shared.errors import NatsUnavailable
 from shared.settings import ProcessSettings
 
 log = structlog.get_logger(__name__)
 
 REPEAT_SECONDS = 30.0
+CLOSE_SECONDS = 5.0
+"""What closing a connection may take; what was published was acknowledged long before."""
 
 
 def servers(settings: ProcessSettings) -> list[str]:
@@ -118,4 +122,15 @@ async def connected(settings: ProcessSettings, name: str) -> AsyncIterator[Clien
     try:
         yield client
     finally:
-        await client.close()
+        await close(client)
+
+
+async def close(client: Client) -> None:
+    """Close a connection, in bounded time: nats-py may lose a cancellation while it closes, and then wait for ever."""
+    closing = asyncio.create_task(client.close())
+    try:
+        await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
+        if not closing.done():
+            log.warning("left a connection to NATS behind: it did not close", seconds=CLOSE_SECONDS)
+    finally:
+        await end(closing)
