@@ -1,5 +1,6 @@
 """Certificates for servers that speak TLS: an authority of their own, one certificate for 127.0.0.1 and localhost, and
-one for a client. Made in a few milliseconds and valid for a week, since the servers are thrown away.
+one for a client. Made in a few milliseconds and valid for a week unless asked for more, since the servers are thrown
+away.
 """
 
 import datetime as dt
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_VALID_FOR = dt.timedelta(days=7)
+A_WEEK = dt.timedelta(days=7)
 _CLOCKS_DIFFER_BY = dt.timedelta(hours=1)
 
 
@@ -27,7 +28,9 @@ class Certificates:
     client_key_path: Path
 
 
-def write_certificates(folder: Path, *, client_name: str = "watchword") -> Certificates:
+def write_certificates(
+    folder: Path, *, client_name: str = "watchword", valid_for: dt.timedelta = A_WEEK
+) -> Certificates:
     """Make an authority, a certificate for a server on this machine and one for a client, and write them."""
     folder.mkdir(parents=True, exist_ok=True)
     authority_key = ec.generate_private_key(ec.SECP256R1())
@@ -42,6 +45,7 @@ def write_certificates(folder: Path, *, client_name: str = "watchword") -> Certi
             (x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), False),
             (_key_usage(signs_certificates=True), True),
         ],
+        valid_for,
     )
     (authority_path := folder / "authority.pem").write_bytes(authority.public_bytes(serialization.Encoding.PEM))
 
@@ -55,7 +59,7 @@ def write_certificates(folder: Path, *, client_name: str = "watchword") -> Certi
             (_key_usage(signs_certificates=False), True),
             *more,
         ]
-        certificate = _sign(name, key.public_key(), authority_name, authority_key, extensions)
+        certificate = _sign(name, key.public_key(), authority_name, authority_key, extensions, valid_for)
         certificate_path, key_path = folder / f"{file_name}.pem", folder / f"{file_name}.key"
         certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         key_path.touch(mode=0o600)
@@ -83,6 +87,7 @@ def _sign(
     issuer: x509.Name,
     issuer_key: ec.EllipticCurvePrivateKey,
     extensions: list[tuple[x509.ExtensionType, bool]],
+    valid_for: dt.timedelta,
 ) -> x509.Certificate:
     now = dt.datetime.now(dt.UTC)
     builder = (
@@ -92,7 +97,7 @@ def _sign(
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _CLOCKS_DIFFER_BY)
-        .not_valid_after(now + _VALID_FOR)
+        .not_valid_after(now + valid_for)
     )
     for extension, is_critical in extensions:
         builder = builder.add_extension(extension, critical=is_critical)

@@ -4,6 +4,7 @@ enter that folder is trusted. As long as nothing else is asked for, it is the we
 for every local connection.
 """
 
+import datetime as dt
 import hashlib
 import importlib.util
 import secrets
@@ -30,6 +31,8 @@ from watchword.debian_packages import find_program, library_environment
 from watchword.processes import LOCALHOST, ServerPlan, ServerProcess, ServerProgramMissing
 
 ADMINISTRATOR = "postgres"
+A_YEAR = dt.timedelta(days=365)
+"""A certificate that ends sooner would be a weakness that nobody asked for."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def postgresql(
         lines = {"listen_addresses": LOCALHOST, "unix_socket_directories": str(folder), "fsync": "off", "jit": "off"}
         authority_path = None
         if has_tls:
-            certificates = write_certificates(folder / "certificates")
+            certificates = write_certificates(folder / "certificates", valid_for=A_YEAR)
             give_to_server(folder / "certificates")
             authority_path = certificates.authority_path
             lines |= {

@@ -10,10 +10,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from cryptography import x509
 from psycopg import sql
 
 from examples.servers.certificates import write_certificates
 from examples.servers.database import DatabaseServer
+from services.checker.engines.postgresql_certificate import certificate_expires
 from services.checker.errors import (
     LoginRefused,
     NotHere,
@@ -447,6 +449,7 @@ async def test_connection_tells_how_it_was_made(postgresql: DatabaseServer, role
             "encrypted": False,
             "tls_version": None,
             "cipher": None,
+            "certificate_expires": None,
             "authentication": "trust",
             "user": role,
             "server_version": ask.connection.server.version,
@@ -464,7 +467,27 @@ async def test_connection_by_password_over_tls_tells_so(postgresql_tls: Database
     assert row["encrypted"] is True
     assert row["tls_version"].startswith("TLSv1.")
     assert row["cipher"]
+    assert postgresql_tls.authority_path is not None
+    file = (postgresql_tls.authority_path.parent / "server.pem").read_bytes()
+    ends_at = x509.load_pem_x509_certificate(file).not_valid_after_utc
+    assert row["certificate_expires"] == int(ends_at.timestamp()) * 1_000_000_000
     assert (row["authentication"], row["password_used"], row["user"]) == ("password", True, "postgres")
+
+
+@pytest.mark.parametrize(
+    "speaks",
+    [
+        lambda writer: None,
+        lambda writer: writer.write(b"N"),
+        lambda writer: writer.write(b"Snow"),
+        lambda writer: writer.close(),
+    ],
+    ids=["nothing", "without_tls", "not_tls", "hangs_up"],
+)
+async def test_certificate_that_can_not_be_seen_is_said_so(speaks: Any) -> None:
+    async with stranger(speaks) as port:
+        with pytest.raises(Unreachable, match=f"the certificate of db.example:{port} can't be seen"):
+            await certificate_expires(("127.0.0.1", port), "db.example", 0.3)
 
 
 async def test_queries_for_others_are_not_for_here(postgresql: DatabaseServer) -> None:

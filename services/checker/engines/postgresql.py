@@ -105,6 +105,7 @@ class PostgresqlConnection:
         budget = Budget(self._limits)
         (session,) = await self._link.rows(Statement(HOW_IT_IS_ENCRYPTED), budget, timeout_seconds)
         made = self._link.made()
+        expires = await self._certificate_expires(timeout_seconds) if made.is_encrypted else None
         method: str | None = "password" if made.used_password else None
         if made.version_number >= SYSTEM_USER_SINCE:
             (row,) = await self._link.rows(Statement(HOW_IT_LOGGED_IN), budget, timeout_seconds)
@@ -115,6 +116,7 @@ class PostgresqlConnection:
                 "encrypted": made.is_encrypted,
                 "tls_version": session["version"] if made.is_encrypted else None,
                 "cipher": session["cipher"] if made.is_encrypted else None,
+                "certificate_expires": expires,
                 "authentication": method,
                 "user": session["who"],
                 "server_version": self._server.version,
@@ -122,6 +124,12 @@ class PostgresqlConnection:
                 "password_used": made.used_password,
             }
         ]
+
+    async def _certificate_expires(self, timeout_seconds: float) -> int:
+        # Loaded here, for it takes a tenth of a second, and few checks ask.
+        from services.checker.engines.postgresql_certificate import certificate_expires  # noqa: PLC0415
+
+        return await certificate_expires(self._link.peer(), self._login.target.host, timeout_seconds)
 
 
 def _is_for_all_databases(query: Query) -> bool:

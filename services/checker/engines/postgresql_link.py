@@ -106,6 +106,11 @@ class Link:
             version_number=connection.info.server_version,
         )
 
+    def peer(self) -> tuple[str, int]:
+        """Return the address at the other end of an open connection over TCP, whichever of its name's it is."""
+        info = self._open_connection().info
+        return info.hostaddr or info.host, info.port
+
     def takes_backslashes(self) -> bool:
         """Return whether the server reads backslashes in plain strings, which PostgreSQL has not done since 9.1."""
         connection = self._connection

@@ -4,7 +4,7 @@ and that no result grows without bound; what goes wrong is raised as one of ``se
 
 A query of the type CONNECTION is answered with one row: ``encrypted``, ``tls_version``, ``cipher``, ``authentication``
 (the method as the server calls it, None where it can't be known), ``user``, ``server_version``, ``flavour`` and
-``password_used``.
+``password_used``. PostgreSQL adds ``certificate_expires``: nanoseconds since 1970, None without TLS.
 """
 
 from collections.abc import Mapping, Sequence
