@@ -65,6 +65,24 @@ PROOFS = (
         case="column",
     ),
     Live(
+        "postgresql_grant_option_held",
+        statements(
+            'DROP SCHEMA IF EXISTS "li""st" CASCADE',
+            "DROP ROLE IF EXISTS passer, friend",
+            "CREATE ROLE passer",
+            "CREATE ROLE friend",
+            'CREATE SCHEMA "li""st"',
+            'CREATE TABLE "li""st".items (id int)',
+            'GRANT USAGE ON SCHEMA "li""st" TO passer WITH GRANT OPTION',
+            'GRANT SELECT ON "li""st".items TO passer WITH GRANT OPTION',
+            "SET ROLE passer",
+            'GRANT SELECT ON "li""st".items TO friend',
+        ),
+        severity="notice",
+        labels={"database": "postgres", "schema": 'li"st', "role": "passer"},
+        accepted="passer",
+    ),
+    Live(
         "postgresql_default_privileges_for_public",
         statements(
             "DROP ROLE IF EXISTS maker",

@@ -118,4 +118,18 @@ PROOFS = (
         labels={"role": "loader", "membership": "pg_execute_server_program"},
         accepted="loader",
     ),
+    Live(
+        "postgresql_all_data_roles",
+        statements("DROP ROLE IF EXISTS dumper", "CREATE ROLE dumper IN ROLE pg_read_all_data"),
+        severity="notice",
+        labels={"role": "dumper", "membership": "pg_read_all_data"},
+        accepted="dumper",
+    ),
+    Live(
+        "postgresql_all_data_roles",
+        statements("DROP ROLE IF EXISTS loader", "CREATE ROLE loader IN ROLE pg_write_all_data"),
+        severity="warning",
+        labels={"role": "loader", "membership": "pg_write_all_data"},
+        case="writing",
+    ),
 )
