@@ -14,7 +14,9 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError, ServiceUnavailableError
 
+from shared.addressed import EXPECTED_STREAM
 from shared.errors import PublishRefused, PublishUnconfirmed
+from shared.streams import stream_of
 
 RETRY_SECONDS = 30.0
 ANSWER_SECONDS = 5.0
@@ -47,7 +49,7 @@ async def publish(
     retry_seconds: float = RETRY_SECONDS,
 ) -> api.PubAck:
     """Store one message and return where. ``expected_last`` is the sequence that the subject's last message must have
-    (0: none).
+    (0: none). The stream that must take it is the one of the subject when silent.
 
     Raises ``PublishRefused`` when another message is there, ``PublishUnconfirmed`` after the time for retries.
     """
@@ -56,8 +58,9 @@ async def publish(
         sent[api.Header.MSG_ID] = message_id
     if expected_last is not None:
         sent[api.Header.EXPECTED_LAST_SUBJECT_SEQUENCE] = str(expected_last)
-    if stream is not None:
-        sent[api.Header.EXPECTED_STREAM] = stream
+    expected = stream or stream_of(subject)
+    if expected is not None:
+        sent[EXPECTED_STREAM] = expected
     tries = 0
     give_up_at = time.monotonic() + retry_seconds
 

@@ -24,6 +24,9 @@ class ProcessSettings(BaseSettings):
     nats_cert_file: Path | None = Field(None, description="our certificate for NATS")
     nats_key_file: Path | None = Field(None, description="our key for NATS")
     nats_inbox_prefix: str = Field("_INBOX", description="prefix of reply subjects, when permissions bind it")
+    nats_addressed_only: bool = Field(
+        False, description="act only on messages that name their stream in the header Nats-Expected-Stream"
+    )
     http_host: str = Field("127.0.0.1", description="address for /healthz, /readyz and /metrics")
     http_port: int | None = Field(None, ge=0, le=65535, description="port for them; none when silent, 0 picks one")
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else JSON")

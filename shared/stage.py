@@ -17,6 +17,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from shared import connecting, telemetry
+from shared.addressed import refusal
 from shared.broker import make_broker
 from shared.configuration import Change, Configuration
 from shared.declaring import refuse_old_server
@@ -36,9 +37,16 @@ _REMOVED = ("DEL", "PURGE")
 class FollowedConfiguration:
     """The configuration's view, kept current by a follower of its bucket."""
 
-    def __init__(self, jetstream: JetStreamContext, changed: Callable[[Change], None] | None = None) -> None:
+    def __init__(
+        self,
+        jetstream: JetStreamContext,
+        changed: Callable[[Change], None] | None = None,
+        *,
+        addressed_only: bool = False,
+    ) -> None:
         self.view = Configuration()
         self._changed = changed
+        self._addressed_only = addressed_only
         self._follower = Follower(jetstream, bucket_stream(CONFIGURATION), self._apply, last_per_subject=True)
 
     async def start(self) -> None:
@@ -73,6 +81,10 @@ class FollowedConfiguration:
 
     def _apply(self, stored: Stored) -> None:
         key = stored.subject.removeprefix(f"$KV.{CONFIGURATION}.")
+        reason = refusal(bucket_stream(CONFIGURATION), stored.headers, addressed_only=self._addressed_only)
+        if reason is not None:
+            log.error("an entry of the configuration is not acted on", key=key, reason=reason)
+            return
         data = None if stored.headers.get("KV-Operation") in _REMOVED else stored.data
         change = self.view.apply(key, data, stored.sequence, stored.stored_at)
         if change.kind == "unreadable":
@@ -143,7 +155,10 @@ class Stage:
 def make_stage(name: str, settings: ProcessSettings) -> Stage:
     """Return a stage that is not connected yet; nothing happens before its application runs."""
     broker = make_broker(settings, f"watchword-{name}")
-    return Stage(name, settings, broker, Subscriptions(broker, name))
+    subscriptions = Subscriptions(
+        broker, name, inbox_prefix=settings.nats_inbox_prefix, addressed_only=settings.nats_addressed_only
+    )
+    return Stage(name, settings, broker, subscriptions)
 
 
 def make_application(
@@ -175,7 +190,9 @@ def make_application(
         # Not in the lifespan: FastStream heeds a signal only from here on, and this may wait for NATS for long.
         await _connect(stage)
         refuse_old_server(stage.client)
-        stage.configuration = FollowedConfiguration(stage.jetstream, changed)
+        stage.configuration = FollowedConfiguration(
+            stage.jetstream, changed, addressed_only=stage.settings.nats_addressed_only
+        )
         stack.push_async_callback(stage.configuration.stop)
         await _once_declared(stage, stage.configuration.start)
         await _once_declared(stage, stage.subscriptions.prepare)

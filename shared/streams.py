@@ -3,6 +3,7 @@ makes it so and compares what the server echoes. The reasons for each setting st
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nats.js import api
@@ -182,6 +183,21 @@ def _bucket(name: str, description: str, replicas: int, *, message_ttl: bool = F
 def bucket_stream(bucket: str) -> str:
     """Return the name of the stream behind a bucket."""
     return f"KV_{bucket}"
+
+
+def stream_of(subject: str) -> str | None:
+    """Return the stream of ours that takes a subject, or None."""
+    parts = subject.split(".")
+    return next((name for pattern, name in _TAKEN if _takes(pattern, parts)), None)
+
+
+def _takes(pattern: Sequence[str], parts: Sequence[str]) -> bool:
+    if pattern[-1] == ">" and len(parts) >= len(pattern):
+        pattern, parts = pattern[:-1], parts[: len(pattern) - 1]
+    return len(pattern) == len(parts) and all(word in {"*", part} for word, part in zip(pattern, parts, strict=True))
+
+
+_TAKEN = tuple((subject.split("."), config.name or "") for config in streams() for subject in config.subjects or ())
 
 
 def ack_wait(consumer: Consumer) -> dt.timedelta:

@@ -22,6 +22,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
+from shared.addressed import require
 from shared.dead_letters import DeadLetter, bury
 from shared.declaring import ensure_consumer
 from shared.ending import end
@@ -96,9 +97,13 @@ class _Gate:
 class Subscriptions:
     """All pull subscribers of one stage. Add them before the broker starts, then ``open`` once it is connected."""
 
-    def __init__(self, broker: NatsBroker, stage: str) -> None:
+    def __init__(
+        self, broker: NatsBroker, stage: str, *, inbox_prefix: str = "_INBOX", addressed_only: bool = False
+    ) -> None:
         self._broker = broker
         self._stage = stage
+        self._inbox_prefix = inbox_prefix
+        self._addressed_only = addressed_only
         self._slots: list[tuple[Consumer, object]] = []
         self._gates: list[_Gate] = []
         self._consumers: dict[tuple[str, str], Consumer] = {}
@@ -136,6 +141,7 @@ class Subscriptions:
                 pull_sub=PullSub(batch_size=1, timeout=FETCH_SECONDS),
                 ack_policy=AckPolicy.MANUAL,
                 no_reply=True,
+                inbox_prefix=f"{self._inbox_prefix}.".encode(),  # FastStream does not ask the connection for it
                 decoder=_leave_as_it_is,
             )
             subscriber(receive)
@@ -235,6 +241,7 @@ class Subscriptions:
         try:
             async with _held(message, consumer.ack_wait_seconds / 3):
                 try:
+                    require(consumer.stream, stored.headers, addressed_only=self._addressed_only)
                     if most_deliveries is not None and deliveries > most_deliveries:
                         why = self._failures.pop((consumer.stream, stored.sequence), f"see the log of {self._stage}")
                         await self._bury(stored, consumer, f"given up at delivery {deliveries}: {why}")

@@ -48,7 +48,13 @@ class Publisher:
         self._are_others_named = asyncio.Event()
         client, now = stage.client, self._clock.now
         self._ledger = Ledger(configuration.view, settings.keeping, settings.instance)
-        self._intake = Intake(self._ledger, stage.jetstream, now, self._members.urge)
+        self._intake = Intake(
+            self._ledger,
+            stage.jetstream,
+            now,
+            self._members.urge,
+            addressed_only=settings.nats_addressed_only,
+        )
         self._results = Follower(
             stage.jetstream,
             CHECK_RESULTS,

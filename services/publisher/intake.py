@@ -18,8 +18,9 @@ from services.publisher.alert_states import Turn
 from services.publisher.errors import ResultBroken
 from services.publisher.ledger import Ledger
 from services.publisher.received import read_result
+from shared.addressed import require
 from shared.configuration import Change
-from shared.errors import PublishUnconfirmed, StreamMissing
+from shared.errors import MessageRefused, PublishUnconfirmed, StreamMissing
 from shared.following import Stored
 from shared.reading import last_message
 from shared.streams import CHECK_RESULTS
@@ -43,11 +44,14 @@ class Intake:
         jetstream: JetStreamContext,
         now: Callable[[], dt.datetime],
         announce: Callable[[Sequence[str]], None],
+        *,
+        addressed_only: bool = False,
     ) -> None:
         self._ledger = ledger
         self._jetstream = jetstream
         self._now = now
         self._announce = announce
+        self._addressed_only = addressed_only
         self._broken: deque[_Broken] = deque()
         self._is_something_broken = asyncio.Event()
         self.is_rebuilding = True
@@ -56,8 +60,9 @@ class Intake:
     def result(self, stored: Stored) -> None:
         """Take in a message of CHECK_RESULTS."""
         try:
+            require(CHECK_RESULTS, stored.headers, addressed_only=self._addressed_only)
             received = read_result(stored)
-        except ResultBroken as reason:
+        except (ResultBroken, MessageRefused) as reason:
             self._broken.append(_Broken(stored, str(reason)))
             self._is_something_broken.set()
             return

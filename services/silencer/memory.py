@@ -95,7 +95,8 @@ class Memory:
         )
 
     def _apply(self, stored: Stored) -> None:
-        if self._addressed_only and (reason := refusal(MUTES, stored.headers)):
+        reason = refusal(MUTES, stored.headers, addressed_only=self._addressed_only)
+        if reason is not None:
             log.error("a message is not acted on", subject=stored.subject, sequence=stored.sequence, reason=reason)
             return
         self._current().apply(stored)
