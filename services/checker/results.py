@@ -44,13 +44,18 @@ class Previous:
 
 
 def previous_of(stored: Stored | None) -> Previous:
-    """Read the last message of a subject. One that can't be read still has its place: the write must replace it."""
+    """Read a message of a verdict's subject. A broken one (unreadable, or about something else than its subject) still
+    has its place, for the write must replace it, but no result.
+    """
     if stored is None:
         return Previous()
     try:
-        return Previous(stored.sequence, CheckResult.model_validate_json(stored.data))
-    except ValidationError:
+        result = CheckResult.model_validate_json(stored.data)
+        named = subjects.parse_result(stored.subject)
+    except (ValidationError, NameRefused):
         return Previous(stored.sequence)
+    is_about_it = (result.engine, result.target, result.check) == (named.engine, named.target, named.check)
+    return Previous(stored.sequence, result if is_about_it else None)
 
 
 @dataclass(frozen=True, slots=True)

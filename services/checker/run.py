@@ -8,7 +8,7 @@ import datetime as dt
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import structlog
@@ -27,6 +27,7 @@ from shared.configuration import Configuration
 from shared.ending import end
 from shared.errors import LeaseLost, PublishRefused
 from shared.events import CheckFinished, CheckResult, CheckStarted
+from shared.following import Stored
 from shared.publishing import publish
 from shared.reading import last_message, last_messages, last_sequence
 from shared.schedules import enabled_checks
@@ -80,7 +81,7 @@ async def perform(checker: Checker, begun: Begun) -> CheckFinished:
     target, lease = begun.target, begun.lease
     began, started_at = time.monotonic(), checker.now()
     stored = await last_messages(checker.client, CHECK_RESULTS, [subjects.verdicts_of(target.engine, target.name)])
-    previous = {subjects.parse_result(message.subject).check: previous_of(message) for message in stored}
+    previous = {subjects.parse_result(message.subject).check: await _standing(checker, message) for message in stored}
     started = CheckStarted(
         run=lease.token,
         target=target.name,
@@ -233,7 +234,7 @@ async def _write(checker: Checker, begun: Begun, outcome: Outcome, previous: Pre
         try:
             await _publish_result(checker, subject, results.verdict, previous.sequence)
         except PublishRefused:
-            previous = previous_of(await last_message(checker.jetstream, CHECK_RESULTS, subject))
+            previous = await _standing(checker, await last_message(checker.jetstream, CHECK_RESULTS, subject))
             configuration = await checker.configuration.catch_up()
             is_wanted = _is_wanted(configuration, target.name, check.name)
             holds_lease = begun.lease.remaining_seconds > 0
@@ -246,6 +247,20 @@ async def _write(checker: Checker, begun: Begun, outcome: Outcome, previous: Pre
             return
     message = f"the verdict of {check.name} on {target.name} was overtaken {MOST_REWRITES} times"
     raise LeaseLost(message)
+
+
+async def _standing(checker: Checker, stored: Stored | None) -> Previous:
+    """Return what stands on a subject, in the place of its last message. A broken message lies there only until a
+    publisher has removed it, so the verdict before it stands: its findings fail since as long as it says.
+    """
+    last = before = previous_of(stored)
+    while stored is not None and before.result is None and stored.sequence > 1:
+        earlier = await last_messages(
+            checker.client, CHECK_RESULTS, [stored.subject], up_to_sequence=stored.sequence - 1
+        )
+        stored = earlier[0] if earlier else None
+        before = previous_of(stored)
+    return replace(last, result=before.result)
 
 
 def _is_wanted(configuration: Configuration, target: str, check: str) -> bool:

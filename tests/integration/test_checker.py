@@ -93,6 +93,32 @@ async def test_failing_since_is_carried_over_and_starts_anew_after_a_fix(fleet, 
         assert again.findings[0].failing_since > first.findings[0].failing_since
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(b"{", id="unreadable"),
+        pytest.param(b'{"status": "passed", "target": "two", "engine": "postgresql", "check": "c"}', id="of another"),
+    ],
+)
+async def test_failing_since_is_carried_over_a_broken_message_that_nobody_has_removed_yet(fleet, place, broken):
+    await fleet.target("one", **place)
+    await fleet.check("c", FAILS)
+    async with fleet.checker():
+        await fleet.request()
+        first = await fleet.status("one", "c", "failed")
+        for _ in range(2):
+            await fleet.jetstream.publish(subjects.verdict("postgresql", "one", "c"), broken)
+        await fleet.request()
+        await eventually(lambda: _ended(fleet, 2), "a second run")
+        second = await fleet.result("one", "c")
+        assert second.run != first.run
+        assert second.findings[0].failing_since == first.findings[0].failing_since
+
+
+async def _ended(fleet, runs):
+    return len(await fleet.all_events("check.finished.>")) >= runs
+
+
 async def test_each_distinct_query_is_executed_once(fleet, place, postgresql):
     del postgresql
     query = {"type": "POSTGRESQL_SELECT", "text": "clock_timestamp()::text AS at"}

@@ -78,6 +78,11 @@ def test_unreadable_last_verdict_still_has_its_place():
     assert previous_of(None) == Previous(0, None)
 
 
+def test_last_verdict_that_is_about_something_else_has_its_place_alone(publish):
+    body = publish("failed", [finding("a")]).verdict.model_copy(update={"target": "another"}).to_bytes()
+    assert previous_of(stored(body)) == Previous(7, None)
+
+
 def verdict(status="passed", run="1-4"):
     return Previous(9, CheckResult(status=status, target="t", engine="postgresql", check="c", run=run))
 
