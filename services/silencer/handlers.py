@@ -50,7 +50,9 @@ async def _on_unmute(tending: Tending, stored: Stored) -> None:
     wanted = await tending.memory.catch_up()
     unmute = wanted.unmute_at(stored.sequence)
     mutes = wanted.ended_by(unmute) if unmute else []
-    if not mutes and request.id is None:
+    # One that is not settled yet may turn out to be meant: then the fold ends it, whoever settles it.
+    may_be_meant = any(not one.is_settled and one.sequence < stored.sequence for one in wanted.mutes.values())
+    if not mutes and request.id is None and not may_be_meant:
         message = "no mute was ever asked for that"
         raise MessageRefused(message)
     reason = unmute.said if unmute else ""

@@ -285,6 +285,14 @@ class TestAnUnmute:
         assert await silences_of(client, first) == []
         assert len(await living_of(client, second)) == 1
 
+    async def test_by_name_of_a_mute_that_is_not_settled_yet_is_no_dead_letter(self, place: House, target: str) -> None:
+        await place.configure(Alertmanager(name="away", urls=("http://127.0.0.1:9",)))
+        await place.ask(fingerprint="0123456789abcdef")
+        await place.unmute(target=target)
+        async with place.silencer() as stage:
+            await place.caught_up(stage)
+            assert await place.dead_letters() == []
+
     @pytest.mark.parametrize(
         ("request_", "reason"),
         [
