@@ -69,8 +69,10 @@ class Planner:
         """Say whether NATS is a cluster, where nobody says so: the last bit of the seed, for all to see."""
         return self.seed % 2 == 1
 
-    def round(self, actions: int, faults: int) -> list[Step]:
-        """Return the next round: so many actions, and so many faults among them."""
+    def round(self, actions: int, faults: int, actions_of_long_pauses: int = 0) -> list[Step]:
+        """Return the next round: so many actions, and so many faults among them. While something is paused for long
+        the others go on, so that there are more actions then.
+        """
         kinds: list[Callable[[], list[Action]]] = [
             *([self._weaken] * 5),
             *([self._repair] * 5),
@@ -81,10 +83,12 @@ class Planner:
             self._plant,
         ]
         steps: list[Step] = []
-        fault_places = set(self._random.sample(range(actions), min(faults, actions)))
-        for place in range(actions):
+        dealt = [self._fault() for _ in range(faults)]
+        fault_places = set(self._random.sample(range(actions), faults))
+        is_long = any(fault.seconds >= LONG_PAUSE for fault in dealt)
+        for place in range(actions + is_long * actions_of_long_pauses):
             if place in fault_places:
-                steps.append(Step(self._random.uniform(0.1, 1.0), self._fault()))
+                steps.append(Step(self._random.uniform(0.1, 1.0), dealt.pop()))
             steps += [Step(self._random.uniform(0.1, 2.0), action) for action in self._random.choice(kinds)()]
         return steps
 

@@ -59,17 +59,20 @@ class Judge:
             Difference(None, f"{name} does not say that it is ready")
             for name in await asyncio.to_thread(self.house.unready)
         ]
-        found += [
-            Difference(None, f"{child.name} ended by itself ({child.exit_code}); see {child.log_path}")
-            for child in self.house.children()
-            if not child.is_running
-        ]
         counts["requests"] += len(truth.asked)
         counts["dead letters"] += len(seen.dead_letters)
         counts["transitions"] += len(seen.standing.transitions)
         if not found:
             seen.watch.establish(shown)
         return found, counts
+
+    def ended(self) -> list[Difference]:
+        """Return the processes that ended though nobody harmed them: nothing will bring those back."""
+        return [
+            Difference(None, f"{child.name} ended by itself ({child.exit_code}); see {child.log_path}")
+            for child in self.house.children()
+            if not child.is_running
+        ]
 
     def answered(self) -> Sequence[Asked]:
         """Return the requests that became runs."""

@@ -25,8 +25,11 @@ from tests.soak.watching import Watcher
 
 ACTIONS, FAULTS = 24, 6
 """Of one round."""
+MORE_ACTIONS = 30
+"""In a round in which something is paused for long."""
 CONSISTENT_SECONDS = 240.0
 """A machine may be slow; a pipeline that lost something stays wrong for ever."""
+_TELL_SECONDS = 30.0
 _STORIES = 3
 _PROBLEMS = 30
 
@@ -88,7 +91,7 @@ class Soak:
 
     async def _round(self, number: int) -> None:
         faults = self.record.faults.total()
-        for step in self.planner.round(ACTIONS, FAULTS):
+        for step in self.planner.round(ACTIONS, FAULTS, MORE_ACTIONS):
             if self._has_failed:
                 return
             await asyncio.sleep(step.pause_seconds)
@@ -106,8 +109,10 @@ class Soak:
         """Ask for everything once more and compare until nothing differs."""
         await self.hands.ask(Ask(None))
         began = time.monotonic()
+        tell_at = began + _TELL_SECONDS
         judge = Judge(self.house, self.hands.truth, self.watcher.seen, self.alertmanagers)
         while not self._has_failed:
+            self.watcher.seen.failures += judge.ended()
             differences, counts = await judge.differences()
             if not differences:
                 self._note_consistent(name, time.monotonic() - began, counts)
@@ -115,6 +120,9 @@ class Soak:
             if time.monotonic() - began > CONSISTENT_SECONDS:
                 self.watcher.seen.failures += differences
                 return
+            if time.monotonic() > tell_at:
+                tell_at = time.monotonic() + _TELL_SECONDS
+                self.say(f"{name}: {len(differences)} things differ yet, one is: {differences[0]}")
             await asyncio.sleep(1.0)
 
     def _note_consistent(self, name: str, took_seconds: float, counts: Counter[str]) -> None:
