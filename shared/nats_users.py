@@ -93,6 +93,7 @@ def operator(pools: Sequence[str] = (DEFAULT_POOL,)) -> NatsUser:
             subjects.UNMUTE_REQUESTED,
             subjects.bucket_subject(CONFIGURATION, ">"),
             *(subjects.CHECK_RUNS, subjects.CHECK_RESULTS),  # where a dead letter may have come from
+            subjects.DEAD_LETTERS,  # who replayed which
             _api("STREAM.MSG.GET", DEAD_LETTERS),
             _api("STREAM.MSG.DELETE", DEAD_LETTERS),
             *_looks(pools),

@@ -19,6 +19,9 @@ from shared.following import Stored
 MOST_SUBJECTS = 1000
 """More than 1,024 matching subjects are refused by the server; who wants a whole stream follows it instead."""
 
+NO_SUCH_MESSAGE = (10037, 10043, 10057)
+"""JetStream's errors about a message that is gone, when it is read or deleted."""
+
 
 async def last_message(jetstream: JetStreamContext, stream: str, subject: str) -> Stored | None:
     """Return the last message of a subject, or None. Raises ``StreamMissing`` when there is no such stream."""

@@ -31,6 +31,7 @@ MUTE_RESULTS = "mute.result.*"
 ALERT_FIRING = "alert.firing.*.*.*"
 ALERT_RESOLVED = "alert.resolved.*.*.*"
 DEAD_LETTERS = "dead.*"
+_REPLAYED = "dead.replayed-"
 
 EVERYTHING = "all"
 """The ``what`` of a request for every enabled check."""
@@ -182,6 +183,16 @@ def alert_event(transition: Literal["firing", "resolved"], engine: str, target: 
 def dead_letter(stage: str) -> str:
     """Return the subject of what a stage refused."""
     return f"dead.{token(stage)}"
+
+
+def replayed_letter(number: int) -> str:
+    """Return the subject of what became of one dead letter that was replayed."""
+    return f"{_REPLAYED}{number}"
+
+
+def is_of_replay(subject: str) -> bool:
+    """Say whether a message of DEAD_LETTERS is the record of a replay, and no letter."""
+    return subject.startswith(_REPLAYED)
 
 
 def created_token(created: dt.datetime) -> str:

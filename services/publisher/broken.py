@@ -11,10 +11,8 @@ from nats.js.errors import APIError, NotFoundError
 from services.publisher.telemetry import BROKEN_RESULTS
 from shared.dead_letters import DeadLetter, bury
 from shared.following import Stored
+from shared.reading import NO_SUCH_MESSAGE
 from shared.streams import CHECK_RESULTS
-
-_NO_SUCH_MESSAGE = (10037, 10043, 10057)
-"""JetStream's errors about a message that is gone: another replica was faster."""
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +35,7 @@ async def settle(jetstream: JetStreamContext, stored: Stored, reason: str, creat
     except NotFoundError:
         return
     except APIError as refused:
-        if refused.err_code in _NO_SUCH_MESSAGE:
+        if refused.err_code in NO_SUCH_MESSAGE:  # another replica was faster
             return
         raise
     BROKEN_RESULTS.inc()

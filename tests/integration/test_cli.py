@@ -8,6 +8,7 @@ import pty
 import re
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import nats
@@ -17,12 +18,13 @@ from nats.js import JetStreamContext
 
 from shared import subjects
 from shared.configuration import Configuration
-from shared.dead_letters import REPLAYED_FROM, DeadLetter, bury
+from shared.dead_letters import LETTER as LETTER_NUMBER
+from shared.dead_letters import REPLAYED_AT, REPLAYED_BY, REPLAYED_FROM, DeadLetter, Replayed, bury, headers_of
 from shared.declaring import declare
 from shared.events import CheckFinished, CheckResult, Finding
 from shared.schedules import disabled_by, schedule_of
 from shared.severity import Severity
-from shared.streams import CHECK_REQUESTS
+from shared.streams import CHECK_REQUESTS, CHECK_RESULTS
 from tests.conftest import StartNats
 from tests.integration.command_line import CommandLine
 from tests.integration.test_apply import bucket, on
@@ -211,8 +213,11 @@ def test_a_mistyped_name_is_answered_with_the_one_that_was_meant(
     assert said in done.err
 
 
+LETTER = DeadLetter("checker", "not JSON: \x1b[31m", "check.requested", CHECK_REQUESTS, 3, b"{oops", stored_at=NOW)
+
+
 def a_dead_letter(watchword: CommandLine, **headers: str) -> int:
-    letter = DeadLetter("checker", "not JSON: \x1b[31m", "check.requested", CHECK_REQUESTS, 3, b"{oops", headers, NOW)
+    letter = replace(LETTER, headers=headers)
 
     async def store(_: Client, jetstream: JetStreamContext) -> int:
         return await bury(jetstream, letter)
@@ -237,11 +242,71 @@ def test_dead_letters_are_listed_shown_replayed_and_dropped(watchword: CommandLi
 
     data, headers = on(watchword.nats_url, read)
     assert data == b"{oops"
-    assert headers == {"ce-id": "7", REPLAYED_FROM: str(number)}
+    assert headers is not None
+    kept = {name: value for name, value in headers.items() if not name.startswith("Nats-")}
+    assert kept == {"ce-id": "7", REPLAYED_FROM: str(number)}
     assert watchword("dead", "list", "-o", "json").json == []
+    assert watchword("dead", "drop", str(number)).code == 0
     gone = watchword("dead", "replay", str(number))
     assert gone.code == 2
     assert f"there is no dead letter {number}" in gone.err
+
+
+def test_a_dead_letter_is_replayed_once_and_its_trail_is_kept(watchword: CommandLine) -> None:
+    number = a_dead_letter(watchword, **{"ce-id": "7"})
+    (replayed,) = watchword("dead", "replay", str(number), "-o", "json").json
+    assert "could not be handled" not in watchword("doctor", "-o", "json").out
+    (kept,) = watchword("dead", "list", "--all", "-o", "json").json
+    assert (kept["number"], kept["body"], kept["headers"], kept["reason"]) == (
+        *(number, "{oops", {"ce-id": "7"}),
+        "not JSON:  [31m",
+    )
+    assert kept["replayed_as"] == f"CHECK_REQUESTS {replayed['sequence']}"
+    assert kept["replayed_by"]
+    assert kept["replayed_at"]
+    twice = watchword("dead", "replay", str(number))
+    assert twice.code == 2
+    assert f"was replayed by {kept['replayed_by']}" in twice.err
+    assert watchword("dead", "replay", str(number), "--again").code == 0
+    assert len(watchword("dead", "list", "--all", "-o", "json").json) == 1
+
+
+def test_a_replay_that_broke_off_is_told_and_never_repeated_in_silence(watchword: CommandLine) -> None:
+    number = a_dead_letter(watchword)
+
+    async def break_off(_: Client, jetstream: JetStreamContext) -> None:
+        begun = replace(LETTER, own_sequence=number, replayed=Replayed("ada", NOW, ""))
+        headers = headers_of(begun) | {LETTER_NUMBER: str(number), REPLAYED_BY: "ada", REPLAYED_AT: NOW.isoformat()}
+        await jetstream.publish(subjects.replayed_letter(number), LETTER.data, headers=headers)
+
+    on(watchword.nats_url, break_off)
+    (listed,) = watchword("dead", "list", "-o", "json").json
+    assert (listed["number"], listed["replayed_by"], listed["replayed_as"]) == (number, "ada", "")
+    refused = watchword("dead", "replay", str(number))
+    assert refused.code == 2
+    assert "whether it got there is not known" in refused.err
+    assert watchword("dead", "replay", str(number), "--again").code == 0
+    assert watchword("dead", "list", "-o", "json").json == []
+
+
+def test_a_result_is_not_replayed_over_a_newer_one(watchword: CommandLine) -> None:
+    subject = subjects.verdict("trivy", "shop", "cve")
+    result = CheckResult(status="passed", engine="trivy", target="shop", check="cve").to_bytes()
+
+    async def store(_: Client, jetstream: JetStreamContext) -> int:
+        first = await jetstream.publish(subject, b"{broken")
+        letter = DeadLetter("publisher", "broken", subject, CHECK_RESULTS, first.seq, result)
+        await jetstream.delete_msg(CHECK_RESULTS, first.seq)
+        number = await bury(jetstream, letter)
+        await jetstream.publish(subject, result)
+        return number
+
+    number = on(watchword.nats_url, store)
+    refused = watchword("dead", "replay", str(number))
+    assert refused.code == 2
+    assert "a newer one stands" in refused.err
+    (kept,) = watchword("dead", "list", "-o", "json").json
+    assert kept["replayed_at"] is None
 
 
 def test_all_dead_letters_are_dropped_at_once(watchword: CommandLine) -> None:

@@ -72,7 +72,7 @@ _DEAD = (
     ),
     Later(
         "replay",
-        "Publish dead letters again where they came from, and remove them here.",
+        "Publish dead letters again where they came from, once; who did it and when is kept.",
         f"{_CLI}.dead:replay_letters",
     ),
     Later("drop", "Remove dead letters for good.", f"{_CLI}.dead:drop_letters"),

@@ -1,34 +1,40 @@
 """``watchword dead``: what could not be handled, why, and what to do with it: once more, or away."""
 
-import contextlib
 import datetime as dt
 from typing import Annotated
 
 import typer
 from nats.js.errors import NotFoundError
 
-from shared import dead_letters
-from shared.dead_letters import REPLAYED_FROM, DeadLetter
+from shared import dead_letters, subjects
+from shared.dead_letters import DeadLetter
 from shared.following import Follower, Stored
-from shared.publishing import publish
+from shared.reading import last_message
 from shared.streams import DEAD_LETTERS
 from watchword.cli.exits import WrongUsage
 from watchword.cli.options import NatsUrl, Output
-from watchword.cli.output import OutputFormat, ago, clean, is_terminal, note, print_json, print_table, say
+from watchword.cli.output import OutputFormat, ago, clean, is_terminal, login_name, note, print_json, print_table, say
 from watchword.cli.session import Session, asynchronous, session
+from watchword.replaying import ReplayRefused, drop, replay
 
 LONGEST_BODY = 4000
 Sequences = Annotated[list[int], typer.Argument(metavar="NUMBER…", help="As `watchword dead list` shows them.")]
 
 
 @asynchronous
-async def list_letters(output: Output = OutputFormat.TABLE, nats_url: NatsUrl = None) -> None:
+async def list_letters(
+    every: Annotated[bool, typer.Option("--all", "-a", help="Those that were replayed, too.")] = False,
+    output: Output = OutputFormat.TABLE,
+    nats_url: NatsUrl = None,
+) -> None:
     """List the dead letters, the newest first.
 
     Example: `watchword dead list -o json`
     """
     async with session(nats_url) as here:
         letters = await all_letters(here)
+    if not every:
+        letters = [letter for letter in letters if not is_done(letter)]
     letters.sort(key=lambda letter: letter.own_sequence, reverse=True)
     if output is OutputFormat.JSON:
         print_json([as_json(letter) for letter in letters])
@@ -38,7 +44,7 @@ async def list_letters(output: Output = OutputFormat.TABLE, nats_url: NatsUrl = 
         return
     now = dt.datetime.now(dt.UTC)
     print_table(
-        ["number", "age", "stage", "subject", "reason"],
+        ["number", "age", "stage", "subject", "reason", *(["replayed"] if every else [])],
         [
             [
                 str(letter.own_sequence),
@@ -46,6 +52,7 @@ async def list_letters(output: Output = OutputFormat.TABLE, nats_url: NatsUrl = 
                 letter.stage,
                 letter.subject,
                 letter.reason,
+                *([_replayed(letter)] if every else []),
             ]
             for letter in letters
         ],
@@ -73,6 +80,7 @@ async def show_letter(
         ("subject", letter.subject),
         ("stored", f"{letter.stream} {letter.sequence} {letter.stored_at or ''}".strip()),
         ("refused", str(letter.refused_at or "")),
+        *([("replayed", _replayed(letter))] if letter.replayed else []),
     ]
     for name, value in (*facts, *((f"header {name}", value) for name, value in sorted(letter.headers.items()))):
         say(f"{name:10}  {clean(value)}")
@@ -83,18 +91,25 @@ async def show_letter(
 
 
 @asynchronous
-async def replay_letters(number: Sequences, output: Output = OutputFormat.TABLE, nats_url: NatsUrl = None) -> None:
-    """Publish dead letters again where they came from, and remove them here.
+async def replay_letters(
+    number: Sequences,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also when somebody has replayed it before, or began to.")
+    ] = False,
+    output: Output = OutputFormat.TABLE,
+    nats_url: NatsUrl = None,
+) -> None:
+    """Publish dead letters again where they came from, once; who did it and when is kept.
 
     Example: `watchword dead replay 17 18`
     """
     replayed = []
     async with session(nats_url) as here:
-        for letter in [await _letter(here, one) for one in number]:
-            if not letter.subject:
-                raise WrongUsage(f"dead letter {letter.own_sequence} does not say where it came from")
-            stored = await publish(here.jetstream, letter.subject, letter.data, headers=replayed_headers(letter))
-            await here.jetstream.delete_msg(DEAD_LETTERS, letter.own_sequence)
+        for letter in [await _letter(here, one) for one in dict.fromkeys(number)]:
+            try:
+                stored = await replay(here.jetstream, letter, by=login_name(), at=dt.datetime.now(dt.UTC), again=again)
+            except ReplayRefused as refused:
+                raise WrongUsage(str(refused)) from None
             replayed.append(
                 {
                     "number": letter.own_sequence,
@@ -128,8 +143,7 @@ async def drop_letters(
         if every and letters and not yes and is_terminal():
             typer.confirm(f"Drop all {len(letters)}?", abort=True, err=True)
         for letter in letters:
-            with contextlib.suppress(NotFoundError):  # somebody else dropped it
-                await here.jetstream.delete_msg(DEAD_LETTERS, letter.own_sequence)
+            await drop(here.jetstream, letter.own_sequence)
     if output is OutputFormat.JSON:
         print_json({"dropped": [letter.own_sequence for letter in letters]})
     else:
@@ -137,35 +151,50 @@ async def drop_letters(
 
 
 async def all_letters(here: Session) -> list[DeadLetter]:
-    """Return all dead letters, the oldest first. Raises ``StreamMissing``."""
-    letters: list[DeadLetter] = []
+    """Return all dead letters, the oldest first, each once, with what is known of its replay. Raises
+    ``StreamMissing``.
+    """
+    letters: dict[int, DeadLetter] = {}
 
     def take(stored: Stored) -> None:
-        letters.append(dead_letters.read(stored))
+        letter = dead_letters.read(stored)
+        letters[letter.own_sequence] = letter
 
     follower = Follower(here.jetstream, DEAD_LETTERS, take, last_per_subject=False)
     try:
         await follower.start()
     finally:
         await follower.stop()
-    return letters
+    return sorted(letters.values(), key=lambda letter: letter.own_sequence)
+
+
+def is_done(letter: DeadLetter) -> bool:
+    """Say whether a letter was replayed for sure, so that nothing is to be done about it."""
+    return letter.replayed is not None and bool(letter.replayed.sent_as)
+
+
+def _replayed(letter: DeadLetter) -> str:
+    if letter.replayed is None:
+        return ""
+    where = letter.replayed.sent_as or "whether it got there is not known"
+    return f"{letter.replayed.at:%Y-%m-%d %H:%M} by {letter.replayed.by}: {where}"
 
 
 async def _letter(here: Session, number: int) -> DeadLetter:
+    """Return a letter, or what is left of one that was replayed."""
+    record = await last_message(here.jetstream, DEAD_LETTERS, subjects.replayed_letter(number))
+    if record is not None:
+        return dead_letters.read(record)
     try:
         raw = await here.jetstream.get_msg(DEAD_LETTERS, number)
     except NotFoundError:
         raise WrongUsage(f"there is no dead letter {number}; see: watchword dead list") from None
     stored_at = raw.time or dt.datetime.now(dt.UTC)
-    return dead_letters.read(
-        Stored(raw.subject or "", raw.seq or number, raw.data or b"", raw.headers or {}, stored_at)
-    )
-
-
-def replayed_headers(letter: DeadLetter) -> dict[str, str]:
-    """Return the original headers without those that NATS acts on: an old message id would make it a duplicate."""
-    kept = {name: value for name, value in letter.headers.items() if not name.lower().startswith("nats-")}
-    return {**kept, REPLAYED_FROM: str(letter.own_sequence)}
+    found = Stored(raw.subject or "", raw.seq or number, raw.data or b"", raw.headers or {}, stored_at)
+    letter = dead_letters.read(found)
+    if letter.own_sequence != number:
+        raise WrongUsage(f"there is no dead letter {number}; see: watchword dead list")
+    return letter
 
 
 def as_json(letter: DeadLetter) -> dict[str, object]:
@@ -179,6 +208,9 @@ def as_json(letter: DeadLetter) -> dict[str, object]:
         "sequence": letter.sequence,
         "stored_at": letter.stored_at,
         "refused_at": letter.refused_at,
+        "replayed_by": letter.replayed.by if letter.replayed else None,
+        "replayed_at": letter.replayed.at if letter.replayed else None,
+        "replayed_as": letter.replayed.sent_as if letter.replayed else None,
         "headers": dict(letter.headers),
         "body": letter.data.decode(errors="backslashreplace"),
     }

@@ -18,7 +18,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.errors import NotFoundError
 from rich.text import Text
 
-from shared import connecting
+from shared import connecting, subjects
 from shared.alertmanager import AlertmanagerClient
 from shared.alertmanager_api import AlertmanagerStatus
 from shared.alertmanager_errors import AlertmanagerError
@@ -215,5 +215,7 @@ async def _clock_of(here: Session, one: Alertmanager, url: str) -> dt.timedelta 
 
 async def _dead_letters(here: Session) -> AsyncIterator[Line]:
     await last_sequence(here.jetstream, DEAD_LETTERS)
-    information = await here.jetstream.stream_info(DEAD_LETTERS)
-    yield judging.judge_dead_letters(information.state.messages)
+    information = await here.jetstream.stream_info(DEAD_LETTERS, subjects_filter=subjects.DEAD_LETTERS)
+    counts = information.state.subjects or {}
+    waiting = sum(number for subject, number in counts.items() if not subjects.is_of_replay(subject))
+    yield judging.judge_dead_letters(waiting)

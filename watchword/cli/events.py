@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from shared import subjects
-from shared.dead_letters import REASON
+from shared.dead_letters import REASON, REPLAYED_BY
 from shared.errors import NameRefused
 from shared.following import Stored
 from shared.streams import ALERT_EVENTS, CHECK_EVENTS, CHECK_REQUESTS, CHECK_RESULTS, DEAD_LETTERS, MUTES
@@ -129,7 +129,8 @@ def in_words(event: SeenEvent) -> Text:
     about = "/".join(clean(name) for name in event.names)
     words = _words(event.kind, event.fields) if isinstance(event.event, dict) else clean(str(event.event))[:120]
     if event.kind == "dead":
-        words = clean(event.headers.get(REASON, ""))
+        by = event.headers.get(REPLAYED_BY)
+        words = clean(f"{f'replayed by {by}: ' if by else ''}{event.headers.get(REASON, '')}")
     last = event.kind.rpartition(".")[2]
     style = _STYLES.get(str(event.fields.get("status", ""))) or _STYLES.get(last, "")
     at = f"{event.time.astimezone():%H:%M:%S.%f}"[:12]

@@ -5,8 +5,8 @@ import pytest
 from shared import dead_letters, subjects
 from shared.dead_letters import DeadLetter
 from shared.following import Stored
-from watchword.cli.dead import replayed_headers
 from watchword.cli.events import described, in_words, is_chosen, kind_of
+from watchword.replaying import replayed_headers
 
 NOW = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 
