@@ -140,6 +140,27 @@ def test_a_prefix_has_to_tell_who_it_was_where_lines_are_plain(prefix: str, dest
 
 
 @pytest.mark.parametrize(
+    ("addresses", "severity"),
+    [
+        ("", None),
+        ("localhost, ::1,127.0.0.2", "notice"),
+        ("127.0.0.1,10.0.0.1", "error"),
+        ("*", "error"),
+    ],
+)
+def test_a_server_without_tls_is_as_bad_as_the_addresses_that_it_listens_on(
+    addresses: str, severity: str | None
+) -> None:
+    server = {"ssl": "off", "library": "OpenSSL", "addresses": addresses}
+    assert [str(each.severity) for each in found("tls_disabled", [server])] == ([severity] if severity else [])
+
+
+def test_passwords_in_clear_stay_on_the_machine() -> None:
+    text = "host all all 127.0.0.1/32 ldap\nhostnossl all all 10.0.0.0/8 pam"
+    assert lines_of(found("cleartext_passwords", rules(text))) == [2]
+
+
+@pytest.mark.parametrize(
     ("name", "server"),
     [
         ("archiving_off", {"archiving": "off", "is_standby": False, "senders": 0, "slots": 0}),
