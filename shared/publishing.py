@@ -23,6 +23,13 @@ ANSWER_SECONDS = 5.0
 """How long one try waits for its acknowledgement."""
 WRONG_LAST_SEQUENCE = 10071
 """JetStream's error code of a conditional write that lost."""
+WRITE_UNDER_WAY = 10164
+"""Its code, in a cluster alone, while another write on the same subject is not decided yet; that may be our own."""
+
+
+class AnotherWriteUnderWay(Exception):
+    """The members of a cluster have not agreed yet about the write before this one on the same subject."""
+
 
 PASSING = (
     NoStreamResponseError,
@@ -33,8 +40,9 @@ PASSING = (
     StaleConnectionError,
     OutboundBufferLimitError,
     asyncio.TimeoutError,
+    AnotherWriteUnderWay,
 )
-"""Failures that pass by themselves: no leader, no connection, no answer in time."""
+"""Failures that pass by themselves: no leader, no connection, no answer in time, another write before ours."""
 
 
 async def publish(
@@ -68,7 +76,12 @@ async def publish(
         nonlocal tries
         tries += 1
         patience = min(ANSWER_SECONDS, max(0.1, give_up_at - time.monotonic()))
-        return await jetstream.publish(subject, payload, headers=sent or None, timeout=patience)
+        try:
+            return await jetstream.publish(subject, payload, headers=sent or None, timeout=patience)
+        except APIError as refused:
+            if refused.err_code == WRITE_UNDER_WAY:
+                raise AnotherWriteUnderWay from None
+            raise
 
     try:
         with contextlib.suppress(*PASSING):

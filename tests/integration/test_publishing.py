@@ -102,6 +102,28 @@ async def test_a_conditional_write_whose_answer_was_lost_is_repeated_and_known_a
         assert await messages(jetstream) == 2
 
 
+@pytest.mark.parametrize("is_stored", [True, False], ids=["which-was-our-own", "which-came-to-nothing"])
+async def test_a_conditional_write_waits_for_one_that_a_cluster_has_not_decided(
+    start_nats: StartNats, is_stored: bool
+) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        undecided = [BadRequestError(code=400, err_code=10164, description="wrong last sequence") for _ in range(3)]
+        unsteady = flaky(jetstream, *undecided[:1] if is_stored else undecided, is_stored=is_stored)
+        stored = await publish(unsteady, "s.a", b"ours", expected_last=0, message_id="ours", stream="S")
+        assert stored.seq == 1
+        assert await messages(jetstream) == 1
+
+
+async def test_a_conditional_write_that_was_overtaken_by_one_under_way_is_refused(start_nats: StartNats) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        await publish(jetstream, "s.a", b"another's", message_id="another")
+        undecided = BadRequestError(code=400, err_code=10164, description="wrong last sequence")
+        with pytest.raises(PublishRefused):
+            await publish(flaky(jetstream, undecided, is_stored=False), "s.a", b"ours", expected_last=0)
+
+
 async def test_a_repeated_conditional_write_is_refused_when_another_was_faster(start_nats: StartNats) -> None:
     async with connected(start_nats()) as (_, jetstream):
         await jetstream.add_stream(STREAM)
