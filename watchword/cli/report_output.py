@@ -15,6 +15,7 @@ import typer
 from shared.severity import Severity
 from watchword.cli.exits import CHECK_FAILED, COULD_NOT_LOOK, GOOD, WrongUsage
 from watchword.cli.output import clean, note
+from watchword.report.as_table import together
 from watchword.report.formats import SUFFIXES, Format, format_of, render
 from watchword.report.judgement import judged
 from watchword.report.model import Report
@@ -82,6 +83,8 @@ def deliver(report: Report, places: Sequence[Destination]) -> None:
         else:
             sys.stdout.write(render(report, place.format))
             sys.stdout.flush()
+    if all(place.file is not None for place in places):
+        note("".join(text for text, _ in together(report)))
 
 
 def _show(report: Report) -> None:

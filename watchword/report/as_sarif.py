@@ -85,7 +85,7 @@ def _rule(check: AboutCheck, worst: Severity | None) -> Fields:
     severity = worst or Severity.WARNING
     rule: Fields = {
         "id": check.name,
-        "name": check.name,
+        "name": "".join(word.capitalize() for word in check.name.split("_")),
         "shortDescription": {"text": check.summary or check.name},
         "fullDescription": {"text": check.description or check.summary or check.name},
         "help": {"text": _help(check), "markdown": _markdown_help(check)},

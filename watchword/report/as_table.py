@@ -55,7 +55,7 @@ def lines(report: Report) -> Iterator[Line]:
         yield from _past(report)
         yield ()
     yield from _begin_here(tasks(report))
-    yield _together(report)
+    yield together(report)
 
 
 def counts_in_words(counts: Counter[Status]) -> Line:
@@ -186,7 +186,8 @@ def _remediation(text: str) -> Iterator[Line]:
         yield ((f"       … {counted(len(shown) - MOST_REMEDIATION_LINES, 'line')} more", "dim"),)
 
 
-def _together(report: Report) -> Line:
+def together(report: Report) -> Line:
+    """Return the whole report in one line."""
     hidden = f"; {counted(report.hidden, 'finding')} less severe not shown" if report.hidden else ""
     count = sum(len(target.checks) for target in report.targets)
     return (
