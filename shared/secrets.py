@@ -39,6 +39,7 @@ def secret_file(what: str, relative: str, secrets_folder: Path | None) -> Path:
 
 
 def _of_variable(what: str, name: str, environment: Mapping[str, str]) -> str:
+    # The model of a reference refuses other names too; this room does not rely on who made the reference.
     if not name.startswith(SECRET_VARIABLE_PREFIX):
         message = f"{what}: only variables named {SECRET_VARIABLE_PREFIX}… are read, not {name}"
         raise SecretMissing(message)
@@ -46,7 +47,7 @@ def _of_variable(what: str, name: str, environment: Mapping[str, str]) -> str:
     if not value:
         message = f"{what}: the variable {name} is not set in this process; set it and start the process again"
         raise SecretMissing(message)
-    return value
+    return _alone(what, f"the variable {name}", value)
 
 
 def _of_file(what: str, relative: str, secrets_folder: Path | None) -> str:
@@ -54,12 +55,20 @@ def _of_file(what: str, relative: str, secrets_folder: Path | None) -> str:
     try:
         text = content.decode()
     except UnicodeDecodeError:
+        text = None
+    if text is None:  # out of the handler: the error that was caught there shows the content
         message = f"{what}: the file {relative} is not UTF-8 text"
-        raise SecretMissing(message) from None
+        raise SecretMissing(message)
     secret = text.removesuffix("\n").removesuffix("\r")
-    if not secret or not secret.isprintable():
-        reason = "has characters that can't be printed, such as a second line" if secret else "is empty"
-        message = f"{what}: the file {relative} {reason}; write the secret alone into it"
+    if not secret:
+        message = f"{what}: the file {relative} is empty; write the secret alone into it"
+        raise SecretMissing(message)
+    return _alone(what, f"the file {relative}", secret)
+
+
+def _alone(what: str, place: str, secret: str) -> str:
+    if any(character < " " or character == "\x7f" for character in secret):
+        message = f"{what}: {place} has control characters, such as a second line; write the secret alone into it"
         raise SecretMissing(message)
     return secret
 
@@ -75,7 +84,7 @@ def _located(what: str, relative: str, secrets_folder: Path | None) -> Path:
     except (OSError, RuntimeError, ValueError) as broken:  # RuntimeError: links in a circle, before Python 3.13
         message = f"{what}: {relative} is not to be found below {secrets_folder} ({_reason(broken)})"
         raise SecretMissing(message) from None
-    if not path.is_relative_to(folder):
+    if path == folder or not path.is_relative_to(folder):
         message = f"{what}: {relative} leads out of {secrets_folder}, and nothing outside of it is read"
         raise SecretMissing(message)
     return path
@@ -83,6 +92,7 @@ def _located(what: str, relative: str, secrets_folder: Path | None) -> Path:
 
 def _content(what: str, relative: str, path: Path) -> bytes:
     try:
+        # The path is resolved, so nothing of it is a link unless somebody exchanged it meanwhile: then it is refused.
         # Without O_NONBLOCK a FIFO would hold us until somebody writes into it.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as broken:
@@ -102,4 +112,5 @@ def _content(what: str, relative: str, path: Path) -> bytes:
 
 
 def _reason(error: Exception) -> str:
+    """Return what the system says without the path: links' true places are not for whoever reads alerts."""
     return error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__

@@ -75,8 +75,8 @@ def test_without_a_folder_no_file_is_read() -> None:
     [
         (b"", "is empty"),
         (b"\n", "is empty"),
-        (b"s3cr3t\nsecond", "can't be printed"),
-        (b"s3cr3t\x00", "can't be printed"),
+        (b"s3cr3t\nsecond", "control characters"),
+        (b"s3cr3t\x00", "control characters"),
         (b"s3cr3t\xff", "not UTF-8"),
         (b"s" * (LARGEST_SECRET_BYTES + 1), "has more than"),
     ],
@@ -94,3 +94,25 @@ def test_a_pipe_does_not_hold_us(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     with pytest.raises(SecretMissing, match="not an ordinary file"):
         secret_value("it", SecretReference(file="pipe"), folder, {})
+
+
+def test_a_variable_with_a_second_line_is_refused_without_its_value() -> None:
+    reference = SecretReference(env="WATCHWORD_SECRET_X")
+    with pytest.raises(SecretMissing, match="control characters") as missing:
+        secret_value("it", reference, None, {"WATCHWORD_SECRET_X": "s3cr3t\r\nx-header: 1"})
+    assert "s3cr3t" not in str(missing.value)
+
+
+def test_a_link_that_is_exchanged_after_it_was_looked_at_is_refused(folder: Path, monkeypatch) -> None:
+    """Between the look and the reading somebody puts a link to the outside there."""
+    (folder / "x").write_text("value")
+    really_open = os.open
+
+    def exchanged(path: Path, flags: int) -> int:
+        (folder / "x").unlink()
+        (folder / "x").symlink_to("../outside")
+        return really_open(path, flags)
+
+    monkeypatch.setattr(os, "open", exchanged)
+    with pytest.raises(SecretMissing, match="can't be read"):
+        secret_value("it", SecretReference(file="x"), folder, {})
