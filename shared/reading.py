@@ -16,6 +16,15 @@ from nats.js.errors import NotFoundError
 from shared.errors import StreamMissing
 from shared.following import Stored
 
+OF_THE_ANSWER = frozenset(
+    {
+        *("Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp"),
+        *("Nats-Num-Pending", "Nats-Last-Sequence", "Nats-UpTo-Sequence"),
+    }
+)
+"""Headers that the server adds to the answer of a direct get. They are no part of the message: on a stored one they
+would mean that it is a copy.
+"""
 MOST_SUBJECTS = 1000
 """More than 1,024 matching subjects are refused by the server; who wants a whole stream follows it instead."""
 
@@ -32,7 +41,7 @@ async def last_message(jetstream: JetStreamContext, stream: str, subject: str) -
     except NoRespondersError:
         raise StreamMissing(_silent(stream)) from None
     stored_at = raw.time or dt.datetime.now(dt.UTC)
-    return Stored(raw.subject or subject, raw.seq or 0, raw.data or b"", raw.headers or {}, stored_at)
+    return Stored(raw.subject or subject, raw.seq or 0, raw.data or b"", _own(raw.headers or {}), stored_at)
 
 
 async def last_messages(
@@ -77,6 +86,10 @@ async def last_messages(
         await subscription.unsubscribe()
 
 
+def _own(headers: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: value for name, value in headers.items() if name not in OF_THE_ANSWER}
+
+
 def _silent(stream: str) -> str:
     # Nobody answers for a stream that has no leader at the moment either.
     return f"stream {stream} does not answer; does it exist? Run: watchword init"
@@ -87,7 +100,7 @@ def _stored(message: Msg, headers: Mapping[str, str]) -> Stored:
         headers["Nats-Subject"],
         int(headers["Nats-Sequence"]),
         message.data,
-        headers,
+        _own(headers),
         dt.datetime.fromisoformat(headers["Nats-Time-Stamp"]),
     )
 

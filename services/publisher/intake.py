@@ -114,6 +114,7 @@ class Intake:
                     await asyncio.sleep(1.0)
                     continue
                 self._broken.popleft()
-                if before is not None:
+                # What came after it arrives by itself, and may be broken, too.
+                if before is not None and before.sequence < stored.sequence:
                     self.result(before)
             self._is_something_broken.clear()

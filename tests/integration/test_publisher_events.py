@@ -130,6 +130,21 @@ async def test_a_broken_result_between_two_verdicts_is_no_transition(here: Desk)
     assert here.heard() == {("firing", "app"): 1}
 
 
+async def test_a_broken_result_takes_nothing_with_it_but_itself(here: Desk) -> None:
+    good = [await here.verdict(finding(labels={"role": "app"})) for _ in range(3)]
+    async with here.publisher():
+        await until(lambda: here.heard()["firing", "app"], "alert.firing")
+        await here.raw(b"nonsense")
+        await until(here.dead_letters, "a dead letter")
+        await all_handled(here)
+        last = await here.verdict(finding(labels={"role": "app"}))
+        await all_handled(here)
+    state = (await here.jetstream.stream_info(CHECK_RESULTS)).state
+    assert (state.messages, state.last_seq) == (len(good) + 1, last)
+    assert await here.dead_letters() == 1
+    assert here.heard() == {("firing", "app"): 1}
+
+
 async def test_what_was_withdrawn_is_told_with_its_reason(here: Desk) -> None:
     async with here.publisher():
         await here.verdict(finding(labels={"role": "app"}))
