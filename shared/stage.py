@@ -104,6 +104,8 @@ class Stage:
     is_health_served_elsewhere: bool = False
     """True in ``watchword up``, which answers for all stages on one port."""
     more_problems: list[Callable[[], Sequence[str]]] = field(default_factory=list)
+    closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    """What is to be ended while the connection still stands, so that it can hand back what it holds."""
     configuration: FollowedConfiguration | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -209,6 +211,8 @@ def make_application(
         # Before the broker closes the connection, so that what is under way can still say how it ended.
         await stage.subscriptions.drain()
         await stage.end_tasks()
+        for close in stage.closing:
+            await close()
 
     return application
 

@@ -40,8 +40,8 @@ MOST_DELIVERIES = 5
 FIRST_RETRY_SECONDS = 0.5
 """After a handler failed; twice as long each time."""
 LONGEST_RETRY_SECONDS = 30.0
-DRAIN_SECONDS = 10.0
-"""How long what was begun may go on when the stage stops; then it is handed back."""
+DRAIN_SECONDS = 7.0
+"""How long what was begun may go on when the stage stops; then it is handed back, and all of it takes ten at most."""
 _MOST_REMEMBERED = 1000
 
 log = structlog.get_logger(__name__)

@@ -185,5 +185,6 @@ async def _leased(jetstream: JetStreamContext, what: str, holder: str) -> AsyncI
         yield held
     finally:
         await end(keeper)
-        with contextlib.suppress(NatsError, TimeoutError):
-            await leases.release(jetstream, held)
+        with contextlib.suppress(NatsError, TimeoutError, asyncio.CancelledError):
+            # Shielded: whoever ends a round cancels it until it has ended, and the lease must not stay behind.
+            await asyncio.shield(leases.release(jetstream, held))

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from tests.integration.checker_fleet import Fleet, eventually, fleet_on
-from watchword.embedded import AlertmanagerSettings, NatsSettings, embedded_alertmanager, embedded_nats
+from watchword.embedded import AlertmanagerSettings, EmbeddedServer, NatsSettings, embedded_alertmanager, embedded_nats
 
 PROGRAM = str(Path(sys.executable).parent / "watchword")
 QUICK = {
@@ -36,6 +36,17 @@ class Pipeline:
     folder: Path
     running: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     count: int = 0
+    alertmanager: EmbeddedServer | None = None
+
+    @contextlib.contextmanager
+    def paused_alertmanager(self) -> Iterator[None]:
+        """An Alertmanager that takes connections and answers nobody, while the block lasts."""
+        assert self.alertmanager is not None
+        self.alertmanager.process.pause()
+        try:
+            yield
+        finally:
+            self.alertmanager.process.resume()
 
     def environment(self) -> dict[str, str]:
         return {
@@ -119,7 +130,8 @@ async def pipeline_in(folder: Path) -> AsyncIterator[Pipeline]:
     alertmanager = embedded_alertmanager(AlertmanagerSettings(folder / "alertmanager", port=0))
     with nats_server.process, alertmanager.process:
         async with fleet_on(nats_server.url) as fleet:
-            pipeline = Pipeline(fleet, nats_server.url, alertmanager.url.rstrip("/"), folder)
+            url = alertmanager.url.rstrip("/")
+            pipeline = Pipeline(fleet, nats_server.url, url, folder, alertmanager=alertmanager)
             try:
                 yield pipeline
             finally:
