@@ -1,24 +1,39 @@
 """The proofs of what roles may do, and how they keep their passwords."""
 
+from collections.abc import Callable
+
 from services.checker.script import ScriptFinding
 from tests.integration.library_proofs.lab import Lab
-from tests.integration.library_proofs.postgresql.servers import with_tls
+from tests.integration.library_proofs.postgresql.servers import start_shared, with_tls
 from tests.integration.library_proofs.proof import Live, statements
 
-_OF_A_PROVIDER = ("rds_superuser", "master")
+_PROVIDERS = ("rdsadmin", "rds_superuser", "master")
 
 
-def _provider_roles(attribute: str) -> tuple[str, ...]:
-    """Make the roles of a provider with an attribute, which are no findings."""
-    return (
-        "DROP ROLE IF EXISTS rds_superuser, master",
+def _at_a_provider(attribute: str) -> Callable[[Lab], None]:
+    """Make a role with an attribute, beside the provider's own and the one that it gives to its customer."""
+    return statements(
+        "CREATE ROLE rdsadmin LOGIN SUPERUSER",
         f"CREATE ROLE rds_superuser {attribute}",
         f"CREATE ROLE master {attribute} IN ROLE rds_superuser",
+        f"CREATE ROLE mine {attribute}",
     )
 
 
-def _none_of_a_provider(lab: Lab, finding: ScriptFinding, remediation: str) -> None:
-    assert finding.labels["role"] not in _OF_A_PROVIDER
+def _not_of_the_provider(lab: Lab, finding: ScriptFinding, remediation: str) -> None:
+    assert finding.labels["role"] not in _PROVIDERS
+
+
+def _seen_at_a_provider(check: str, attribute: str, severity: str) -> Live:
+    return Live(
+        check,
+        _at_a_provider(attribute),
+        severity=severity,
+        labels={"role": "mine"},
+        own_server=start_shared(),
+        by_hand=_not_of_the_provider,
+        case="provider",
+    )
 
 
 PROOFS = (
@@ -56,19 +71,17 @@ PROOFS = (
     ),
     Live(
         "postgresql_bypass_row_security",
-        statements("DROP ROLE IF EXISTS allseeing", "CREATE ROLE allseeing BYPASSRLS", *_provider_roles("BYPASSRLS")),
+        statements("DROP ROLE IF EXISTS allseeing", "CREATE ROLE allseeing BYPASSRLS"),
         severity="warning",
         labels={"role": "allseeing"},
         accepted="allseeing",
-        by_hand=_none_of_a_provider,
     ),
     Live(
         "postgresql_roles_that_create_roles",
-        statements("DROP ROLE IF EXISTS clerk", "CREATE ROLE clerk CREATEROLE", *_provider_roles("CREATEROLE")),
+        statements("DROP ROLE IF EXISTS clerk", "CREATE ROLE clerk CREATEROLE"),
         severity="notice",
         labels={"role": "clerk"},
         accepted="clerk",
-        by_hand=_none_of_a_provider,
     ),
     Live(
         "postgresql_roles_that_create_roles",
@@ -132,4 +145,6 @@ PROOFS = (
         labels={"role": "loader", "membership": "pg_write_all_data"},
         case="writing",
     ),
+    _seen_at_a_provider("postgresql_bypass_row_security", "BYPASSRLS", "warning"),
+    _seen_at_a_provider("postgresql_roles_that_create_roles", "CREATEROLE", "notice"),
 )
