@@ -3,10 +3,14 @@
 import asyncio
 import contextlib
 import gc
+import os
+import signal
 import socket
+import subprocess
 import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 import pytest
@@ -24,6 +28,7 @@ from shared.stage import FollowedConfiguration, Stage, make_application, make_st
 from shared.streams import CONFIGURATION, bucket_stream
 from shared.targets import Target
 from tests.conftest import StartNats
+from tests.integration.command_line import PROGRAM
 from tests.integration.nats_clients import connected, until
 from tests.unit.shared.inventory import a_target
 from watchword.debian_packages import find_program
@@ -240,3 +245,37 @@ async def test_a_stage_speaks_tls_and_shows_its_certificate(start_nats: StartNat
     application, stage, _ = a_stage(server, **files)
     async with started(application):
         assert stage.problems() == []
+
+
+_USERS = """
+authorization {{ users: [
+  {{ user: "operator", password: "o" }}
+  {{ user: "stage", password: "s", permissions: {{ publish: {{ deny: [{denied}] }} }} }}
+] }}
+"""
+
+
+def _started(stage: str, environment: dict[str, str], out: BinaryIO) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([PROGRAM, "serve", stage], env=environment, stdout=out, stderr=out)
+
+
+async def test_a_stage_whose_server_does_not_answer_while_it_starts_starts_again(
+    start_nats: StartNats, tmp_path: Path
+) -> None:
+    silent, open_to_all = _USERS.format(denied='"$JS.API.>"'), _USERS.format(denied="")
+    server = start_nats(extra_configuration=silent)
+    async with connected(server, is_declared=True, user="operator", password="o"):
+        log = tmp_path / "stage.log"
+        environment = {**os.environ, "WATCHWORD_NATS_URL": server.url.replace("://", "://stage:s@")}
+        with log.open("wb") as out:
+            process = _started("silencer", environment, out)
+        try:
+            await until(lambda: "starting again" in log.read_text(), "the first start to fail")
+            configuration = server.process.plan.log_path.with_name("nats.conf")
+            configuration.write_text(configuration.read_text().replace(silent, open_to_all))
+            os.kill(server.pid, signal.SIGHUP)
+            await until(lambda: '"event": "ready"' in log.read_text(), "the stage to be ready")
+            assert process.poll() is None
+        finally:
+            process.terminate()
+            assert process.wait(20) == 0, log.read_text()

@@ -3,19 +3,28 @@
 import asyncio
 import importlib
 import sys
+import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 import typer
+from nats.errors import Error as NatsError
 
 from shared.declaring import declare
+from shared.errors import NatsUnavailable
 from watchword.cli import up_shown
 from watchword.cli.applying import show_problems
 from watchword.cli.exits import GOOD
+from watchword.cli.failures import in_words, unwrapped
 from watchword.cli.options import NatsUrl, Output
 from watchword.cli.output import OutputFormat, note, print_json, print_json_line, say
 from watchword.cli.session import asynchronous, session
+
+RESTART_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
 
 
 class StageName(StrEnum):
@@ -57,7 +66,23 @@ def serve(
     Example: `WATCHWORD_POOLS=berlin watchword serve checker`
     """
     module = importlib.import_module(f"services.{stage.value}.app")
-    asyncio.run(module.make_app().run())
+    has_failed = False
+    while True:
+        try:
+            asyncio.run(module.make_app().run())
+        except (ExceptionGroup, NatsError, TimeoutError, NatsUnavailable) as failed:
+            passing = unwrapped(failed)
+            # NATS is there and did not answer: it is electing a leader, or it went away a moment later. An address at
+            # which nobody answers at all is a mistake, as long as it never was another one's.
+            if not isinstance(passing, NatsError | TimeoutError) and not (
+                has_failed and isinstance(passing, NatsUnavailable)
+            ):
+                raise
+            has_failed = True
+            log.warning("starting again", stage=stage.value, reason=in_words(passing))
+            time.sleep(RESTART_SECONDS)
+        else:
+            return
 
 
 def up(
