@@ -81,6 +81,8 @@ class Harm:
         if body is None:
             self.record.skipped[f"{fault.name}: nothing came, done at once"] += 1
             return child
+        if fault.what != "checker":
+            return child
         name = None
         with contextlib.suppress(ValueError, AttributeError):
             name = json.loads(body).get("checker")
@@ -105,7 +107,7 @@ class Harm:
         index = fault.index % len(self.house.nats)
         if fault.index == 0 and self.house.is_cluster:
             index = await self.wire.leader_of("CHECK_RESULTS", default=0)
-            self.record.faults["of them, the leader of CHECK_RESULTS"] += 1
+            self.record.seen["faults that hit the leader of CHECK_RESULTS"] += 1
         child = self.house.nats[index]
         self.record.faults[fault.name] += 1
         if fault.kind == "pause":

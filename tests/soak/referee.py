@@ -56,7 +56,6 @@ class Soak:
             await self._open()
             self.house.start_stages()
             await self._quiet("at first")
-            self.hands.seen.answers.runs.clear()
             ends_at = time.monotonic() + minutes * 60
             rounds = 0
             while time.monotonic() < ends_at and not self._has_failed:
