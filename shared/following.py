@@ -22,6 +22,7 @@ from nats.js.errors import NotFoundError
 
 from shared.ending import end
 from shared.errors import StreamMissing
+from shared.telemetry import READ_AGAIN
 
 LOOK_SECONDS = 1.0
 """How often the stream itself is looked at."""
@@ -146,6 +147,7 @@ class Follower:
         """Make the reader anew, unless somebody did so since this generation."""
         async with self._lock:
             if generation == self._generation:
+                READ_AGAIN.labels(self._stream).inc()
                 log.info("reading a stream again", stream=self._stream, after=self.applied)
                 await self._subscribe()
 

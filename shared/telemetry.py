@@ -19,6 +19,11 @@ HANDLING_SECONDS = Histogram(
     buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100),
 )
 DEAD_LETTERS = Counter("watchword_dead_letters_total", "Messages that could not be handled", ["stage"])
+READ_AGAIN = Counter(
+    "watchword_streams_read_again_total",
+    "Readers made anew: messages were dropped on their way, or none came",
+    ["stream"],
+)
 READY = Gauge("watchword_ready", "1 when the stage consumes and its view is current", ["stage"])
 CONFIGURATION_REVISION = Gauge(
     "watchword_configuration_revision", "Newest revision of the configuration applied", ["stage"]

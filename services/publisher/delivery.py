@@ -70,7 +70,7 @@ class Delivery:
 
     def urge(self, fingerprints: Sequence[str]) -> None:
         """Send these alerts as soon as possible, in this order."""
-        self._outbox.urge(fingerprints)
+        telemetry.COALESCED.labels(self.url).inc(self._outbox.urge(fingerprints))
         self._news.set()
 
     async def run(self) -> None:

@@ -67,17 +67,39 @@ class Ending(NamedTuple):
 
 @dataclass(slots=True)
 class Deadlines:
-    """Which subject is to be looked at when, earliest first. One that something newer overtook is looked at in vain."""
+    """Which subject is to be looked at when, earliest first. Of each the time that was said last counts, and it waits
+    once, however often it is said.
+    """
 
+    _at: dict[ResultSubject, dt.datetime] = field(default_factory=dict)
+    _waits_at: dict[ResultSubject, dt.datetime] = field(default_factory=dict)
     _heap: list[tuple[dt.datetime, int, ResultSubject]] = field(default_factory=list)
     _count: int = 0
 
+    def __len__(self) -> int:
+        return len(self._heap)
+
     def add(self, at: dt.datetime, subject: ResultSubject) -> None:
         """Remember to look at a subject at a time."""
-        self._count += 1
-        heapq.heappush(self._heap, (at, self._count, subject))
+        self._at[subject] = at
+        waits_at = self._waits_at.get(subject)
+        if waits_at is None or at < waits_at:
+            self._push(at, subject)
 
     def due(self, now: dt.datetime) -> Iterator[ResultSubject]:
         """Take out everything whose time has come."""
         while self._heap and self._heap[0][0] <= now:
-            yield heapq.heappop(self._heap)[2]
+            at, _, subject = heapq.heappop(self._heap)
+            if self._waits_at.get(subject) != at:
+                continue  # an earlier time overtook it
+            del self._waits_at[subject]
+            if self._at[subject] > now:
+                self._push(self._at[subject], subject)
+                continue
+            del self._at[subject]
+            yield subject
+
+    def _push(self, at: dt.datetime, subject: ResultSubject) -> None:
+        self._count += 1
+        self._waits_at[subject] = at
+        heapq.heappush(self._heap, (at, self._count, subject))

@@ -27,6 +27,11 @@ from shared.streams import CHECK_RESULTS
 
 _SAID = {"fires": "alert fires", "changed": "alert changed", "resolved": "alert resolved"}
 
+MOST_BROKEN_BYTES = 32 * 1024 * 1024
+"""Of broken results that wait to be settled."""
+_BYTES_EACH = 1024
+"""About what a message takes beside its body."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -53,6 +58,7 @@ class Intake:
         self._announce = announce
         self._addressed_only = addressed_only
         self._broken: deque[_Broken] = deque()
+        self._broken_bytes = 0
         self._is_something_broken = asyncio.Event()
         self.is_rebuilding = True
         """While the last verdicts are read at the start, single turns are not worth a line in the log."""
@@ -63,10 +69,23 @@ class Intake:
             require(CHECK_RESULTS, stored.headers, addressed_only=self._addressed_only)
             received = read_result(stored)
         except (ResultBroken, MessageRefused) as reason:
-            self._broken.append(_Broken(stored, str(reason)))
-            self._is_something_broken.set()
+            self._set_aside(stored, str(reason))
             return
         self.turned(self._ledger.take(received, self._now()))
+
+    def _set_aside(self, stored: Stored, reason: str) -> None:
+        size = len(stored.data) + len(reason) + _BYTES_EACH
+        if self._broken_bytes + size > MOST_BROKEN_BYTES:
+            # It stays in the stream. Who handles verdicts, or reads the stream anew, comes upon it again.
+            telemetry.BROKEN_NOT_SET_ASIDE.inc()
+            return
+        self._broken_bytes += size
+        self._broken.append(_Broken(stored, reason))
+        self._is_something_broken.set()
+
+    def _taken(self, one: _Broken) -> None:
+        self._broken.popleft()
+        self._broken_bytes -= len(one.stored.data) + len(one.reason) + _BYTES_EACH
 
     def configured(self, change: Change) -> None:
         """Take in a change of the configuration."""
@@ -103,7 +122,7 @@ class Intake:
         while True:
             await self._is_something_broken.wait()
             while self._broken:
-                stored, reason = self._broken[0]
+                stored, reason = one = self._broken[0]
                 try:
                     await broken.settle(self._jetstream, stored, reason, created())
                     before = await last_message(self._jetstream, CHECK_RESULTS, stored.subject)
@@ -113,8 +132,8 @@ class Intake:
                     )
                     await asyncio.sleep(1.0)
                     continue
-                self._broken.popleft()
+                self._taken(one)
                 # What came after it arrives by itself, and may be broken, too.
-                if before is not None and before.sequence < stored.sequence:
+                if before is not None and before.sequence < sequence:
                     self.result(before)
             self._is_something_broken.clear()

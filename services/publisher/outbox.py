@@ -25,10 +25,12 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._urgent)
 
-    def urge(self, fingerprints: Iterable[str]) -> None:
-        """Send these as soon as possible, in this order; one that waits already keeps its place."""
-        for fingerprint in fingerprints:
+    def urge(self, fingerprints: Iterable[str]) -> int:
+        """Send these as soon as possible, in this order, and return how many waited already: they keep their place."""
+        before, asked = len(self._urgent), 0
+        for asked, fingerprint in enumerate(fingerprints, 1):  # noqa: B007 (counted, for it may be an iterator)
             self._urgent.setdefault(fingerprint)
+        return asked - (len(self._urgent) - before)
 
     def take(self, at: float, most: int) -> list[str]:
         """Take out what is to be sent now, what changed first. Each goes on with ``sent``, ``hand_back`` or nothing."""
@@ -73,6 +75,10 @@ class Outbox:
     def is_refused(self, fingerprint: str, version: int) -> bool:
         """Say whether this version of an alert was refused the last time."""
         return self._refused.get(fingerprint) == version
+
+    def forget(self, fingerprint: str) -> None:
+        """Note that an alert is there no more."""
+        self._refused.pop(fingerprint, None)
 
     def forgive(self) -> None:
         """Forget what was refused: another Alertmanager may answer here now."""

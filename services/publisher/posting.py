@@ -115,6 +115,7 @@ class Poster:
         for position, fingerprint in enumerate(fingerprints):
             state = self._ledger.states.get(fingerprint)
             if state is None:
+                self._outbox.forget(fingerprint)
                 continue
             size += _size(state.alert)
             if posts and size > LARGEST_BODY_BYTES:

@@ -18,6 +18,11 @@ ERRORS = Counter(
     "watchword_notifications_errors_total", "Alerts of POSTs that failed and are sent again", _BY_ALERTMANAGER
 )
 DROPPED = Counter("watchword_notifications_dropped_total", "Alerts that an Alertmanager refuses", _BY_ALERTMANAGER)
+COALESCED = Counter(
+    "watchword_notifications_coalesced_total",
+    "Changes of alerts that waited already, so that only the newest is sent",
+    _BY_ALERTMANAGER,
+)
 QUEUE_LENGTH = Gauge("watchword_notifications_queue_length", "Alerts that wait to be sent at once", _BY_ALERTMANAGER)
 LAST_SUCCESS = Gauge(
     "watchword_notifications_last_success_timestamp_seconds", "When a POST last succeeded", _BY_ALERTMANAGER
@@ -35,7 +40,10 @@ ABOUT_OURSELVES = Gauge(
 )
 TURNS = Counter("watchword_publisher_turns_total", "What happened to alerts", ["what"])
 BROKEN_RESULTS = Counter("watchword_publisher_broken_results_total", "Results that became dead letters")
+BROKEN_NOT_SET_ASIDE = Counter(
+    "watchword_publisher_broken_results_left_total", "Broken results left in the stream, for too many wait already"
+)
 WITHDRAWN = Counter("watchword_publisher_withdrawn_total", "Verdicts ended, and subjects emptied after it", ["what"])
 ALERT_EVENTS = Counter("watchword_publisher_alert_events_total", "alert.firing and alert.resolved", ["transition"])
 
-OF_ALERTMANAGER = (LATENCY_SECONDS, SENT, ERRORS, DROPPED, QUEUE_LENGTH, LAST_SUCCESS, COMPARISONS, REFILLED)
+OF_ALERTMANAGER = (LATENCY_SECONDS, SENT, ERRORS, DROPPED, COALESCED, QUEUE_LENGTH, LAST_SUCCESS, COMPARISONS, REFILLED)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.publisher.endings import Ending, explicit_end
+from services.publisher.endings import Deadlines, Ending, explicit_end
 from shared.subjects import ResultSubject
 from tests.unit.publisher.news import NOON, SCANNED, SUBJECT, Book, after, error, finding, verdict
 
@@ -188,3 +188,28 @@ def test_of_many_only_those_are_due_whose_time_has_come(book: Book) -> None:
         subject = ResultSubject("verdict", "trivy", f"image-{number}", "cve")
         book.take(verdict(number + 1, finding(), subject=subject, expires_at=after(minutes=number)))
     assert sorted(due(book, minutes=9)) == [("withdraw", number) for number in range(1, 11)]
+
+
+class TestDeadlines:
+    def test_each_waits_once_however_often_it_is_said(self) -> None:
+        deadlines = Deadlines()
+        for hour in range(1000):
+            deadlines.add(after(hours=hour), SUBJECT)
+        assert len(deadlines) == 1
+        assert list(deadlines.due(after(hours=998))) == []
+        assert len(deadlines) == 1
+        assert list(deadlines.due(after(hours=999))) == [SUBJECT]
+        assert len(deadlines) == 0
+
+    def test_an_earlier_time_that_is_said_later_counts(self) -> None:
+        deadlines = Deadlines()
+        deadlines.add(after(hours=9), SUBJECT)
+        deadlines.add(after(hours=1), SUBJECT)
+        assert list(deadlines.due(after(hours=1))) == [SUBJECT]
+        assert list(deadlines.due(after(hours=9))) == []
+
+    def test_those_that_are_due_come_in_their_order(self) -> None:
+        deadlines = Deadlines()
+        deadlines.add(after(hours=2), SUBJECT)
+        deadlines.add(after(hours=1), SCANNED)
+        assert list(deadlines.due(after(hours=3))) == [SCANNED, SUBJECT]

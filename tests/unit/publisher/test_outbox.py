@@ -177,3 +177,17 @@ def test_it_is_never_longer_than_there_are_alerts(batches: list[list[str]]) -> N
     for batch in batches:
         queue.urge(batch)
     assert len(queue) == len({name for batch in batches for name in batch})
+
+
+def test_it_tells_how_many_waited_already() -> None:
+    outbox = Outbox(60)
+    assert outbox.urge(["a", "b"]) == 0
+    assert outbox.urge(iter(["b", "c", "a"])) == 2
+    assert len(outbox) == 3
+
+
+def test_it_forgets_the_refusal_of_an_alert_that_is_there_no_more() -> None:
+    outbox = Outbox(60)
+    outbox.refuse("a", 1, 0.0)
+    outbox.forget("a")
+    assert not outbox.is_refused("a", 1)
