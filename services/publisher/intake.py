@@ -134,6 +134,6 @@ class Intake:
                     continue
                 self._taken(one)
                 # What came after it arrives by itself, and may be broken, too.
-                if before is not None and before.sequence < sequence:
+                if before is not None and before.sequence < stored.sequence:
                     self.result(before)
             self._is_something_broken.clear()
