@@ -69,9 +69,9 @@ SHOW_WORDS = read_only_functions.names(
     all analyze authors binary binlog character client collate collation columns contributors count create data database
     databases engine engines errors events explain extended fields full function global grants host hosts index indexes
     innodb_status keys local locales log logs master open package parse_tree plugins privileges procedure processlist
-    profile profiles query_response_time relaylog replica replicas schemas session slave slaves status storage table tables
-    table_statistics index_statistics user_statistics client_statistics trigger triggers user_variables variables view
-    warnings wsrep_membership wsrep_status
+    profile profiles query_response_time relaylog replica replicas schemas session slave slaves status storage table
+    tables table_statistics index_statistics user_statistics client_statistics trigger triggers user_variables variables
+    view warnings wsrep_membership wsrep_status
     """
 )
 """The words after SHOW that are known to show something; a later version's new word is added here first."""
