@@ -2,8 +2,10 @@
 replica answers a direct get, so what must not be stale is written conditionally afterwards.
 """
 
+import asyncio
 import datetime as dt
 import json
+import time
 from collections.abc import Mapping, Sequence
 
 from nats.aio.client import Client
@@ -25,6 +27,8 @@ OF_THE_ANSWER = frozenset(
 """Headers that the server adds to the answer of a direct get. They are no part of the message: on a stored one they
 would mean that it is a copy.
 """
+MOST_OF_A_SUBJECT = 50
+"""More than a stream whose past is read keeps of each subject."""
 MOST_SUBJECTS = 1000
 """More than 1,024 matching subjects are refused by the server; who wants a whole stream follows it instead."""
 
@@ -60,6 +64,33 @@ async def last_messages(
     request: dict[str, object] = {"multi_last": list(filters), "batch": MOST_SUBJECTS}
     if up_to_sequence is not None:
         request["up_to_seq"] = up_to_sequence
+    return await _answers(client, stream, request, timeout_seconds)
+
+
+async def message_before(
+    client: Client, stream: str, stored: Stored, *, patience_seconds: float = 3.0
+) -> Stored | None:
+    """Return the message before a stored one on its subject, or None when there is none.
+
+    A replica that is behind answers "none" as well: it has not got as far as ``stored``. So none is believed only when
+    the same answer holds ``stored`` or what came after it, or when nobody has anything after some time: then the
+    subject was emptied meanwhile.
+    """
+    give_up_at = time.monotonic() + patience_seconds
+    while True:
+        if stored.sequence > 1:
+            before = await last_messages(client, stream, [stored.subject], up_to_sequence=stored.sequence - 1)
+            if before:
+                return before[0]
+        request = {"seq": 1, "next_by_subj": stored.subject, "batch": MOST_OF_A_SUBJECT}
+        of_subject = await _answers(client, stream, request, 5.0)
+        if any(one.sequence >= stored.sequence for one in of_subject) or time.monotonic() > give_up_at:
+            earlier = [one for one in of_subject if one.sequence < stored.sequence]
+            return earlier[-1] if earlier else None
+        await asyncio.sleep(0.05)
+
+
+async def _answers(client: Client, stream: str, request: Mapping[str, object], timeout_seconds: float) -> list[Stored]:
     inbox = client.new_inbox()
     subscription = await client.subscribe(inbox, pending_msgs_limit=-1, pending_bytes_limit=-1)
     try:

@@ -29,7 +29,7 @@ from shared.errors import LeaseLost, PublishRefused
 from shared.events import CheckFinished, CheckResult, CheckStarted
 from shared.following import Stored
 from shared.publishing import publish
-from shared.reading import last_message, last_messages, last_sequence
+from shared.reading import last_message, last_messages, last_sequence, message_before
 from shared.schedules import enabled_checks
 from shared.stage import FollowedConfiguration
 from shared.streams import CHECK_EVENTS, CHECK_RESULTS, CHECK_RUNS
@@ -254,11 +254,8 @@ async def _standing(checker: Checker, stored: Stored | None) -> Previous:
     publisher has removed it, so the verdict before it stands: its findings fail since as long as it says.
     """
     last = before = previous_of(stored)
-    while stored is not None and before.result is None and stored.sequence > 1:
-        earlier = await last_messages(
-            checker.client, CHECK_RESULTS, [stored.subject], up_to_sequence=stored.sequence - 1
-        )
-        stored = earlier[0] if earlier else None
+    while stored is not None and before.result is None:
+        stored = await message_before(checker.client, CHECK_RESULTS, stored)
         before = previous_of(stored)
     return replace(last, result=before.result)
 

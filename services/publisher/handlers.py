@@ -22,7 +22,7 @@ from shared.configuration import Configuration
 from shared.events import AlertChanged
 from shared.following import Stored
 from shared.publishing import publish
-from shared.reading import last_messages
+from shared.reading import message_before
 from shared.stage import FollowedConfiguration
 from shared.streams import ALERT_EVENTS, CHECK_RESULTS
 from shared.subjects import alert_event
@@ -61,16 +61,11 @@ class Events:
         await asyncio.gather(*(self._publish(event) for event in events))
 
     async def _verdict_before(self, stored: Stored, created: dt.datetime) -> Received | None:
-        while stored.sequence > 1:
-            found = await last_messages(
-                self.client, CHECK_RESULTS, [stored.subject], up_to_sequence=stored.sequence - 1
-            )
-            if not found:
-                return None
+        while found := await message_before(self.client, CHECK_RESULTS, stored):
             try:
-                return read_result(found[0])
+                return read_result(found)
             except ResultBroken as reason:
-                await broken.settle(self.jetstream, found[0], str(reason), created)
+                await broken.settle(self.jetstream, found, str(reason), created)
         return None
 
     async def _publish(self, event: AlertChanged) -> None:

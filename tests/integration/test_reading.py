@@ -8,7 +8,8 @@ from nats.js import api
 
 from shared import subjects
 from shared.errors import StreamMissing
-from shared.reading import last_message, last_messages, last_sequence
+from shared.following import Stored
+from shared.reading import last_message, last_messages, last_sequence, message_before
 from shared.streams import CHECK_RESULTS
 from tests.conftest import StartNats
 from tests.integration.nats_clients import connected
@@ -48,6 +49,48 @@ async def test_the_last_of_each_subject_in_the_order_of_the_stream(start_nats: S
         assert [(stored.sequence, stored.data) for stored in found] == [(2, b"b"), (3, b"c"), (4, b"a")]
         assert [stored.headers for stored in found] == [{"X-Of": "b"}, {"X-Of": "c"}, {"X-Of": "a"}]
         assert {stored.stored_at.tzinfo for stored in found} == {dt.UTC}
+
+
+async def test_the_message_before_another_on_its_subject(start_nats: StartNats) -> None:
+    async with connected(start_nats(), is_declared=True) as (client, jetstream):
+        subject = subjects.verdict("e", "t", "c")
+        for number in range(12):  # of which the stream keeps ten
+            await jetstream.publish(subject, str(number).encode())
+            await jetstream.publish(subjects.verdict("e", "t", "other"), b"")
+
+        async def before(sequence: int) -> int | None:
+            stored = await jetstream.get_msg(CHECK_RESULTS, sequence)
+            found = await message_before(client, CHECK_RESULTS, a_message(subject, stored.seq or 0))
+            return found.sequence if found else None
+
+        assert [await before(sequence) for sequence in (23, 21, 7, 5)] == [21, 19, 5, None]
+        # The stream keeps nothing of it any more, and what came after it tells that the answer is current.
+        assert await message_before(client, CHECK_RESULTS, a_message(subject, 3)) is None
+
+
+async def test_the_message_before_one_that_a_replica_has_not_got_yet_is_waited_for(start_nats: StartNats) -> None:
+    async with connected(start_nats(), is_declared=True) as (client, jetstream):
+        subject, other = subjects.verdict("e", "t", "c"), subjects.verdict("e", "t", "other")
+        await jetstream.publish(subject, b"before")
+        late = a_message(subject, 4)
+        # What this server answers now is what a replica answers that is behind by two messages.
+        assert await last_messages(client, CHECK_RESULTS, [subject], up_to_sequence=3) == []
+        reading = asyncio.create_task(message_before(client, CHECK_RESULTS, late, patience_seconds=60))
+        for place, body in ((other, b""), (other, b""), (subject, b"late")):
+            await jetstream.publish(place, body)
+        found = await reading
+        assert found is not None
+        assert (found.sequence, found.data) == (1, b"before")
+
+
+async def test_nothing_comes_before_what_was_emptied(start_nats: StartNats) -> None:
+    async with connected(start_nats(), is_declared=True) as (client, _):
+        gone = a_message(subjects.verdict("e", "t", "c"), 7)
+        assert await message_before(client, CHECK_RESULTS, gone, patience_seconds=0.2) is None
+
+
+def a_message(subject: str, sequence: int) -> Stored:
+    return Stored(subject, sequence, b"", {}, dt.datetime.now(dt.UTC))
 
 
 async def test_several_filters_and_a_moment_before(start_nats: StartNats) -> None:
