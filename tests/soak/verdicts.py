@@ -23,7 +23,8 @@ class Verdict:
     target: str
     check: str
     status: str
-    findings: frozenset[tuple[str, str]]
+    findings: Mapping[tuple[str, str], float | None]
+    """What was found, by label and value, and since when it says that it fails."""
     run: tuple[int, int] | None
     started_at: float | None
     stored_at: float
@@ -52,7 +53,11 @@ def read(sequence: int, subject: str, body: bytes, stored_at: float) -> Verdict 
             target,
             check,
             str(said["status"]),
-            frozenset(item for finding in said.get("findings", ()) for item in finding.get("labels", {}).items()),
+            {
+                item: seconds(finding["failing_since"]) if finding.get("failing_since") else None
+                for finding in said.get("findings", ())
+                for item in finding.get("labels", {}).items()
+            },
             (int(created), int(number)) if number else None,
             seconds(said["started_at"]) if said.get("started_at") else None,
             stored_at,
@@ -98,10 +103,13 @@ class Standing:
             elif not is_seen and key in self.since:
                 self.earlier[key].append(self.since.pop(key))
                 self.transitions.add((verdict.sequence, key, "resolved"))
+            if is_seen and verdict.findings[weakness.finding] != self.since.get(key):
+                said = f"verdict {verdict.sequence} says that it fails since {verdict.findings[weakness.finding]}"
+                self.faults.append((key, f"{said}, the first of its row began {self.since.get(key)}"))
         if before and before.run and verdict.run and verdict.run < before.run:
             late = f"verdict {verdict.sequence} of run {verdict.run} was stored over a later run's, {before.run}"
             self.faults.append(((verdict.target, verdict.check, "", ""), late))
-        others = verdict.findings - {weakness.finding for weakness in possible}
+        others = verdict.findings.keys() - {weakness.finding for weakness in possible}
         for other in others:
             self.faults.append(((verdict.target, verdict.check, *other), f"verdict {verdict.sequence} invented it"))
 

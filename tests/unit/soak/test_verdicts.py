@@ -11,8 +11,9 @@ KEY = ("pg01", "soak_superusers", "role", "pg01_a")
 SUBJECT = "check.result.verdict.postgresql.pg01.soak_superusers"
 
 
-def verdict(sequence, at, *roles, run=1, status=None):
-    findings = [{"summary": "s", "labels": {"role": role}} for role in roles]
+def verdict(sequence, at, *roles, run=1, status=None, since=None):
+    failing_since = f"2026-01-01T00:00:{at if since is None else since:02}Z"
+    findings = [{"summary": "s", "labels": {"role": role}, "failing_since": failing_since} for role in roles]
     body = {
         "status": status or ("failed" if roles else "passed"),
         "target": "pg01",
@@ -42,7 +43,7 @@ def standing(zero):
 
 
 def test_an_alert_began_with_the_first_verdict_of_the_unbroken_row(standing, zero):
-    for one in (verdict(1, 5), verdict(2, 12, "pg01_a", run=2), verdict(3, 20, "pg01_a", run=3)):
+    for one in (verdict(1, 5), verdict(2, 12, "pg01_a", run=2), verdict(3, 20, "pg01_a", run=3, since=12)):
         standing.take(one)
     assert standing.since == {KEY: zero + 12}
     assert standing.faults == []
@@ -65,6 +66,12 @@ def test_a_verdict_that_does_not_tell_the_truth_is_a_failure(standing, one, told
     assert told in standing.faults[0][1]
 
 
+def test_a_finding_that_begins_anew_within_its_row_is_a_failure(standing):
+    standing.take(verdict(1, 12, "pg01_a"))
+    standing.take(verdict(2, 20, "pg01_a", run=2))
+    assert "says that it fails since" in standing.faults[0][1]
+
+
 def test_a_verdict_whose_time_is_not_certain_is_not_judged(standing):
     standing.take(verdict(1, 10))
     assert (standing.judged, standing.faults) == (1, [])  # the other role is certain
@@ -79,7 +86,7 @@ def test_a_withdrawal_ends_the_row_and_is_judged_by_nobody(standing):
 
 def test_a_verdict_of_a_lower_run_over_a_higher_one_is_a_failure(standing):
     standing.take(verdict(1, 12, "pg01_a", run=5))
-    standing.take(verdict(2, 13, "pg01_a", run=4))
+    standing.take(verdict(2, 13, "pg01_a", run=4, since=12))
     assert "later run's" in standing.faults[0][1]
 
 
