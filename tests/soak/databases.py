@@ -60,10 +60,11 @@ class Databases:
         else:
             _until_confirmed(lambda: self._mysql(statement))
 
-    async def restart(self, engine: str) -> None:
-        """Stop a server and start it again on its data."""
+    async def restart(self, engine: str, away_seconds: float) -> None:
+        """Stop a server and start it again on its data some time later."""
         process = self._servers[engine].process
         await asyncio.to_thread(process.stop)
+        await asyncio.sleep(away_seconds)
         process.spawn()  # not in a thread: it would end with it
         await asyncio.to_thread(process.wait_until_ready)
 

@@ -24,6 +24,8 @@ TRIGGER_SECONDS = 15.0
 """How long a fault waits for the message that sets it off; then it happens anyhow."""
 AWAY_SECONDS = 1.5
 """How long a killed process stays away."""
+DATABASE_AWAY_SECONDS = 4.0
+"""How long a restarted database stays away: long enough for runs that come to nothing."""
 WHOLE_SECONDS = 90.0
 """How long is waited for both Alertmanagers to be whole before one is harmed."""
 
@@ -151,7 +153,7 @@ class Harm:
         elif fault.kind == "sessions":
             await asyncio.to_thread(self.databases.end_sessions)
         else:
-            await self.databases.restart(fault.what)
+            await self.databases.restart(fault.what, DATABASE_AWAY_SECONDS)
 
     async def _until(self, look: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + 120.0

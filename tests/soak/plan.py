@@ -88,7 +88,10 @@ class Planner:
         is_long = any(fault.seconds >= LONG_PAUSE for fault in dealt)
         for place in range(actions + is_long * actions_of_long_pauses):
             if place in fault_places:
-                steps.append(Step(self._random.uniform(0.1, 1.0), dealt.pop()))
+                fault = dealt.pop()
+                steps.append(Step(self._random.uniform(0.1, 1.0), fault))
+                if fault.what in {"postgresql", "mysql"}:  # somebody has to look meanwhile, and in vain
+                    steps.append(Step(self._random.uniform(0.1, 0.5), Ask(None)))
             steps += [Step(self._random.uniform(0.1, 2.0), action) for action in self._random.choice(kinds)()]
         return steps
 
@@ -169,13 +172,13 @@ class Planner:
         return [action]
 
     def _switch(self) -> Apply:
-        if self.inventory.disabled and self._random.random() < 0.6:
+        if self.inventory.disabled and self._random.random() < 0.75:
             chosen = self._random.choice(sorted(self.inventory.disabled, key=str))
             changed = replace(self.inventory, disabled=self.inventory.disabled - {chosen})
             return Apply(changed, "enable", self._touched_by(*chosen))
         target = self._some_target()
         check = self._some_check(target)
-        where = None if self._random.random() < 0.2 else target.name
+        where = None if self._random.random() < 0.1 else target.name
         if (check, where) in self.inventory.disabled:
             return self._relabel()
         changed = replace(self.inventory, disabled=self.inventory.disabled | {(check, where)})
