@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import sqlglot
 from sqlglot import exp
@@ -19,9 +19,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from services.checker import read_only_functions
 from services.checker.errors import QueryRefused
+from services.checker.read_only_reading import Dialect, misread
 from shared.checks import Query, QueryType
-
-Dialect = Literal["postgres", "mysql"]
 
 LONGEST_STATEMENT = 32 * 1024
 
@@ -186,6 +185,8 @@ def _tokens(dialect: Dialect, sql: str) -> Sequence[Token] | _Refusal:
         return _Refusal(f"the query can't be read as SQL ({_first_line(error)})")
     if dialect == "mysql" and ("/*!" in sql or "/*m!" in sql.lower()):
         return _Refusal("a comment /*! … */ is code for some versions of the server; write the query without it")
+    if reason := misread(dialect, tokens, sql):
+        return _Refusal(reason)
     if any("/*" in comment for token in tokens for comment in token.comments):
         # MySQL ends a comment at the first */, PostgreSQL at the last: nobody should have to know which applies.
         return _Refusal("a comment within a comment hides what is executed; write the query without it")
@@ -212,6 +213,8 @@ def _refused_tokens(dialect: Dialect, tokens: Sequence[Token]) -> str:
     for schema, name in _calls(tokens):
         if refused.has(schema, name):
             return f"{name}() does more than read; a read-only transaction does not stop it"
+        if dialect == "mysql" and not name.isascii():
+            return f"the function {name}() is not named in ASCII; a server may take it for another one"
     for token in tokens:
         kind, text = token.token_type, token.text.lower()
         if kind is TokenType.SEMICOLON:
@@ -225,6 +228,8 @@ def _refused_tokens(dialect: Dialect, tokens: Sequence[Token]) -> str:
     for token, following in pairwise(tokens):
         if _is_word(token, "next") and _is_word(following, "value"):
             return "NEXT VALUE FOR moves a sequence on"
+        if dialect == "mysql" and token.token_type is TokenType.DOT and _is_word(following, "nextval"):
+            return "NEXTVAL moves a sequence on, where the server speaks Oracle's dialect"
         if dialect == "postgres" and _is_word(token, "u") and following.token_type is TokenType.AMP:
             return 'U&"…" hides a name; write it plainly'
     return ""
