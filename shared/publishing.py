@@ -23,12 +23,14 @@ ANSWER_SECONDS = 5.0
 """How long one try waits for its acknowledgement."""
 WRONG_LAST_SEQUENCE = 10071
 """JetStream's error code of a conditional write that lost."""
-WRITE_UNDER_WAY = 10164
-"""Its code, in a cluster alone, while another write on the same subject is not decided yet; that may be our own."""
+WRITE_UNDER_WAY = (10164, 10158)
+"""Its codes, in a cluster alone, while a write before this one is not decided yet: one on the same subject, or one with
+the same message id. It may be our own.
+"""
 
 
 class AnotherWriteUnderWay(Exception):
-    """The members of a cluster have not agreed yet about the write before this one on the same subject."""
+    """The members of a cluster have not agreed yet about a write before this one."""
 
 
 PASSING = (
@@ -79,7 +81,7 @@ async def publish(
         try:
             return await jetstream.publish(subject, payload, headers=sent or None, timeout=patience)
         except APIError as refused:
-            if refused.err_code == WRITE_UNDER_WAY:
+            if refused.err_code in WRITE_UNDER_WAY:
                 raise AnotherWriteUnderWay from None
             raise
 

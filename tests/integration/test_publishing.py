@@ -102,13 +102,20 @@ async def test_a_conditional_write_whose_answer_was_lost_is_repeated_and_known_a
         assert await messages(jetstream) == 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "code", "text"),
+    [
+        pytest.param(BadRequestError, 10164, "wrong last sequence", id="on-the-same-subject"),
+        pytest.param(APIError, 10158, "duplicate message id is in process", id="with-the-same-id"),
+    ],
+)
 @pytest.mark.parametrize("is_stored", [True, False], ids=["which-was-our-own", "which-came-to-nothing"])
 async def test_a_conditional_write_waits_for_one_that_a_cluster_has_not_decided(
-    start_nats: StartNats, is_stored: bool
+    start_nats: StartNats, is_stored: bool, kind: type[APIError], code: int, text: str
 ) -> None:
     async with connected(start_nats()) as (_, jetstream):
         await jetstream.add_stream(STREAM)
-        undecided = [BadRequestError(code=400, err_code=10164, description="wrong last sequence") for _ in range(3)]
+        undecided: list[Exception] = [kind(code=400, err_code=code, description=text) for _ in range(3)]
         unsteady = flaky(jetstream, *undecided[:1] if is_stored else undecided, is_stored=is_stored)
         stored = await publish(unsteady, "s.a", b"ours", expected_last=0, message_id="ours", stream="S")
         assert stored.seq == 1
