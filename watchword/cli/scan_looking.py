@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from services.checker.engines import CONNECTS
-from services.checker.engines.protocol import Connect, Connection, Limits, Login
+from services.checker.engines import CONNECTS, load
+from services.checker.engines.protocol import Connect, Connection, Document, Limits, Login
 from services.checker.errors import LoginRefused
 from services.checker.examine import Examination, examine
-from services.checker.sandbox import Sandbox
+from services.checker.sandbox import Sandbox, SandboxUnavailable
 from services.checker.script import ScriptJob, ScriptOutcome
 from shared.checks import Check, Engine
+from shared.ending import end
 from watchword.cli.scan_places import Place
 
 AT_A_TIME = 8
@@ -41,10 +42,26 @@ class _Scripts:
 
     def __init__(self, starting: "asyncio.Task[Sandbox]") -> None:
         self._starting = starting
+        self._is_in_use = False
 
     async def run(self, job: ScriptJob) -> ScriptOutcome:
         sandbox = await asyncio.shield(self._starting)
+        self._is_in_use = True
         return await sandbox.run(job)
+
+    async def compile(self, checks: Sequence[Check]) -> None:
+        """Have scripts compiled before anybody needs them, which takes longer than to run them: each is called with
+        nothing, and what becomes of that is forgotten. Ends when the first is really called.
+        """
+        try:
+            sandbox = await asyncio.shield(self._starting)
+        except SandboxUnavailable:
+            return  # whoever needs it is told
+        for check in checks:
+            if self._is_in_use:
+                return
+            nothing: tuple[Document, ...] = tuple(() for _ in check.queries)
+            await sandbox.run(ScriptJob(check.name, check.script, check.format, nothing))
 
 
 def _without_logs(_level: str, _event: str, /, **_about: str) -> None:
@@ -52,12 +69,17 @@ def _without_logs(_level: str, _event: str, /, **_about: str) -> None:
 
 
 @asynccontextmanager
-async def _scripts() -> AsyncIterator[_Scripts]:
+async def _scripts(checks: Sequence[Check]) -> AsyncIterator[_Scripts]:
     sandbox = Sandbox(workers=1, spares=0, log=_without_logs)
     starting = asyncio.create_task(sandbox.__aenter__())
     try:
         await asyncio.sleep(0)  # the process is started here, and loads while this one does
-        yield _Scripts(starting)
+        scripts = _Scripts(starting)
+        compiling = asyncio.create_task(scripts.compile(checks))
+        try:
+            yield scripts
+        finally:
+            await end(compiling)
     finally:
         if not starting.done():
             starting.cancel()
@@ -81,12 +103,16 @@ async def look_at(
     async def one(place: Place, scripts: _Scripts) -> Looked:
         nonlocal done
         async with free:
+            await loaded[place.target.engine]
             looked = await _look(place, checks_of(place.target.engine), limits, scripts)
         done += 1
         tell(done, len(places))
         return looked
 
-    async with _scripts() as scripts:
+    engines = dict.fromkeys(place.target.engine for place in places)
+    async with _scripts([check for engine in engines for check in checks_of(engine)]) as scripts:
+        # In a thread, so that the scripts are compiled meanwhile, by the process that will run them.
+        loaded = {engine: asyncio.create_task(asyncio.to_thread(load, engine)) for engine in engines}
         return list(await asyncio.gather(*(one(place, scripts) for place in places)))
 
 

@@ -13,10 +13,11 @@ from shared.checks import ENGINES, Engine
 def load_all() -> None:
     """Load every engine now, so that the first connection need not wait for it."""
     for engine in ENGINES:
-        _module(engine)
+        load(engine)
 
 
-def _module(engine: Engine) -> object:
+def load(engine: Engine) -> object:
+    """Load one engine, and return its module."""
     return importlib.import_module(f"{__name__}.{engine}")
 
 
@@ -28,7 +29,7 @@ class _Connects(Mapping[Engine, Connect]):
             raise KeyError(engine)
 
         async def connect(login: Login, limits: Limits) -> Connection:
-            opened: Connection = await _module(engine).connect(login, limits)  # type: ignore[attr-defined] # each has it
+            opened: Connection = await load(engine).connect(login, limits)  # type: ignore[attr-defined] # each has it
             return opened
 
         return connect
