@@ -11,6 +11,7 @@ restart, so this module counts for itself and starts over from the next sequence
 import asyncio
 import contextlib
 import datetime as dt
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -28,6 +29,10 @@ LOOK_SECONDS = 1.0
 """How often the stream itself is looked at."""
 STALLED_SECONDS = 1.0
 """How long messages may be missing before the reader is made again."""
+MOST_AHEAD, AHEAD_SECONDS = 100, 1.0
+"""In a cluster the reader is served by any member, which may have applied some messages before the stream's leader has:
+so far, and for so long, the leader may tell less than was read already without being put back.
+"""
 
 log = structlog.get_logger(__name__)
 
@@ -111,14 +116,20 @@ class Follower:
 
     async def _look(self) -> int:
         """Read the stream's last sequence; start over when it is another stream than the one that was read."""
+        # Noted first: while the server answers, newer messages may be applied, or others may start over.
+        before, generation = self.applied, self._generation
+        believe_at = time.monotonic() + AHEAD_SECONDS
         while True:
-            # Noted first: while the server answers, newer messages may be applied, or others may start over.
-            before, generation = self.applied, self._generation
+            if generation != self._generation:
+                before, generation = self.applied, self._generation
             information = await self._information()
             last = information.state.last_seq
             is_made_anew = self.created is not None and information.created != self.created
             if not is_made_anew and last >= before:
                 return last
+            if not is_made_anew and before - last <= MOST_AHEAD and time.monotonic() < believe_at:
+                await asyncio.sleep(0.02)
+                continue
             async with self._lock:
                 if generation == self._generation:
                     reason = "was made anew" if is_made_anew else "was put back to an earlier state"

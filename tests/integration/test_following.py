@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nats.aio.msg import Msg
@@ -202,6 +203,35 @@ async def test_after_a_restart_of_the_server_it_goes_on_where_it_was(start_nats:
             await until(lambda: follower.problem is None, "it is well again")
             assert reader.seen == [(1, "one"), (2, "two"), (3, "three")]
             assert reader.restarts == []
+
+
+class LeaderBehind:
+    """JetStream whose stream tells of one message less than it has, as a leader that is behind the reader's server."""
+
+    def __init__(self, jetstream: JetStreamContext, answers: int) -> None:
+        self.jetstream = jetstream
+        self.answers = answers
+
+    async def stream_info(self, *args: Any, **options: Any) -> api.StreamInfo:
+        information = await self.jetstream.stream_info(*args, **options)
+        if self.answers > 0 and information.state.last_seq:
+            self.answers -= 1
+            information.state.last_seq -= 1
+        return information
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.jetstream, name)
+
+
+async def test_a_leader_that_is_behind_the_reader_for_a_moment_is_no_restored_backup(start_nats: StartNats) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        await publish(jetstream, "one", "two")
+        unsteady = LeaderBehind(jetstream, answers=0)
+        async with following(unsteady) as (follower, reader):  # type: ignore[arg-type]  # it stands for one
+            unsteady.answers = 5
+            assert await follower.catch_up() == 2
+            assert (reader.restarts, reader.seen) == ([], [(1, "one"), (2, "two")])
 
 
 async def test_messages_dropped_by_the_client_are_read_again(start_nats: StartNats) -> None:
