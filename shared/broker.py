@@ -5,9 +5,10 @@ and how it is protected written in FastStream's own words. It stands apart so th
 from types import TracebackType
 
 from faststream.nats import NatsBroker, NatsCredentials, NatsSecurity, NatsToken, NatsUserPassword
+from nats.aio.client import Client
 from nats.errors import ConnectionClosedError, ConnectionReconnectingError
 
-from shared.connecting import manners, secret_text, servers, tls_context
+from shared.connecting import connect, manners, secret_text, servers, tls_context
 from shared.settings import ProcessSettings
 
 
@@ -24,7 +25,16 @@ def security(settings: ProcessSettings) -> NatsSecurity | None:
 
 
 class _Broker(NatsBroker):
-    """FastStream's, which can also be stopped while NATS is away: its own fails, for it wants to drain."""
+    """FastStream's, which connects as all of us do, and can also be stopped while NATS is away: its own fails, for it
+    wants to drain.
+    """
+
+    ours: ProcessSettings
+
+    async def _connect(self) -> Client:
+        connection = await connect(self.ours, **self._connection_kwargs)
+        self.config.connect(connection)
+        return connection
 
     async def stop(
         self,
@@ -47,7 +57,7 @@ class _Broker(NatsBroker):
 
 def make_broker(settings: ProcessSettings, name: str) -> NatsBroker:
     """Return a broker that is not connected yet."""
-    return _Broker(
+    broker = _Broker(
         servers(settings),
         security=security(settings),
         logger=None,
@@ -56,3 +66,5 @@ def make_broker(settings: ProcessSettings, name: str) -> NatsBroker:
         graceful_timeout=None,
         **manners(settings, name),
     )
+    broker.ours = settings
+    return broker

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import nats
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -27,6 +26,61 @@ log = structlog.get_logger(__name__)
 REPEAT_SECONDS = 30.0
 CLOSE_SECONDS = 5.0
 """What closing a connection may take; what was published was acknowledged long before."""
+
+
+class NotEncrypted(NatsError):
+    """A server offers no TLS although we are to use it."""
+
+
+class SafeClient(Client):
+    """nats-py's, which does not go on in clear where TLS was asked for. Its own takes the server's word for it, so
+    whoever stands between could have the password told by leaving TLS out of the server's greeting.
+    """
+
+    must_encrypt = False
+
+    def _connect_command(self) -> bytes:
+        # The last moment before who we are is said.
+        if self.must_encrypt and not self._server_info.get("tls_required"):
+            message = (
+                "the server offers no TLS, and we are to use it (WATCHWORD_NATS_URL begins with tls:, or a certificate "
+                "is configured); switch it on at the server, or find out who answers there"
+            )
+            raise NotEncrypted(message)
+        return super()._connect_command()
+
+    def abandon(self) -> None:
+        """Close what a failed connection left open, without waiting for the other side."""
+        if self._transport is not None:
+            self._transport.close()  # type: ignore[no-untyped-call]  # nats-py leaves it out
+
+
+async def connect(settings: ProcessSettings, **chosen: Any) -> Client:
+    """Connect with nats-py's keyword arguments; by TLS or not at all where the settings ask for it. What is wrong with
+    TLS is raised at once: nats-py would try again, and hang when it closes a connection whose handshake failed.
+    """
+    client = SafeClient()
+    client.must_encrypt = must_encrypt(settings)
+    complain = chosen.get("error_cb")
+
+    async def heed(error: Exception) -> None:
+        if complain is not None:
+            await complain(error)
+        if isinstance(error, NotEncrypted | ssl.SSLError) and not client.is_reconnecting:
+            raise error
+
+    try:
+        await client.connect(**{**chosen, "error_cb": heed})
+    except BaseException:
+        client.abandon()
+        raise
+    return client
+
+
+def must_encrypt(settings: ProcessSettings) -> bool:
+    """Say whether the settings ask for TLS."""
+    has_scheme = any(address.startswith(("tls:", "wss:")) for address in servers(settings))
+    return has_scheme or settings.nats_ca_file is not None or settings.nats_cert_file is not None
 
 
 def servers(settings: ProcessSettings) -> list[str]:
@@ -106,19 +160,33 @@ def tls_context(settings: ProcessSettings) -> ssl.SSLContext | None:
     return context
 
 
+def unavailable(shown: str, why: Exception) -> str:
+    """Return why nobody could be connected to, and what to do."""
+    reason = str(why) or type(why).__name__
+    if isinstance(why, ssl.SSLCertVerificationError):
+        return (
+            f"the NATS server at {shown} shows a certificate that can't be trusted ({why.verify_message}). Name the "
+            "authority that signed it in WATCHWORD_NATS_CA_FILE, and the server as its certificate does in "
+            "WATCHWORD_NATS_URL."
+        )
+    if isinstance(why, NotEncrypted | ssl.SSLError):
+        return f"no safe connection to the NATS server at {shown}: {reason}"
+    return (
+        f"no NATS server answers at {shown} ({reason}). Start one with `watchword up`, or say where it is with "
+        "--nats-url or WATCHWORD_NATS_URL."
+    )
+
+
 @contextlib.asynccontextmanager
 async def connected(settings: ProcessSettings, name: str) -> AsyncIterator[Client]:
     """Connect for a short while, for a command. Raises ``NatsUnavailable`` with what to do when nothing answers."""
     shown = ", ".join(without_password(address) for address in servers(settings))
+    chosen = options(settings, name)
+    chosen |= {"servers": servers(settings), "max_reconnect_attempts": 2}
     try:
-        client = await nats.connect(servers(settings), **{**options(settings, name), "max_reconnect_attempts": 2})
-    except (NatsError, NoServersError, OSError, TimeoutError) as unreachable:
-        reason = str(unreachable) or type(unreachable).__name__
-        message = (
-            f"no NATS server answers at {shown} ({reason}). Start one with `watchword up`, or say where it is with "
-            "--nats-url or WATCHWORD_NATS_URL."
-        )
-        raise NatsUnavailable(message) from None
+        client = await connect(settings, **chosen)
+    except (NatsError, NoServersError, OSError, TimeoutError) as why:
+        raise NatsUnavailable(unavailable(shown, why)) from None
     try:
         yield client
     finally:

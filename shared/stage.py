@@ -6,6 +6,7 @@ what was begun. A stage adds its subscribers and the tasks of its own; this modu
 import asyncio
 import contextlib
 import datetime as dt
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -232,6 +233,8 @@ async def _connect(stage: Stage) -> None:
     shown = ", ".join(connecting.without_password(address) for address in connecting.servers(stage.settings))
     try:
         await stage.broker.connect()
+    except (connecting.NotEncrypted, ssl.SSLError) as unsafe:
+        raise NatsUnavailable(f"{stage.name}: {connecting.unavailable(shown, unsafe)}") from None
     except (NatsError, OSError, TimeoutError) as unreachable:
         message = f"{stage.name} can't connect to NATS at {shown}: {unreachable}. Set WATCHWORD_NATS_URL."
         raise NatsUnavailable(message) from None
