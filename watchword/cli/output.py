@@ -85,13 +85,19 @@ def say(message: str | Text) -> None:
 
 def print_json(value: object) -> None:
     """Print a value for programs."""
-    sys.stdout.write(json.dumps(value, indent=2, default=_plain, ensure_ascii=False) + "\n")
+    sys.stdout.write(_as_json(value, indent=2) + "\n")
 
 
 def print_json_line(value: object) -> None:
     """Print a value as one line, at once: for what goes on and on."""
-    sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
+    sys.stdout.write(_as_json(value) + "\n")
     sys.stdout.flush()
+
+
+def _as_json(value: object, indent: int | None = None) -> str:
+    text = json.dumps(value, indent=indent, default=_plain, ensure_ascii=False)
+    # JSON leaves the controls above 0x7f as they are, and they steer some terminals; halves of pairs can't be written.
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _plain(value: object) -> object:
