@@ -16,7 +16,7 @@ NOW = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
 
 HOSTILE = '"><script>alert(1)</script>'
-NASTY = "=cmd|' /C calc'!A0\x00\x1b[31m\u202e\nnew line \udcff @everybody | `x` ]]> &amp; "
+NASTY = "=cmd|' /C calc'!A0\x00\x1b[31m\u202e\nnew line @everybody | `x` ]]> &amp; "
 LONG = "n" * 1_000_000
 
 
