@@ -353,7 +353,12 @@ async def test_a_target_that_the_server_was_made_to_write_changes_nothing(instal
     async with user(installation, "admin") as admin, user(installation, "publisher") as publisher:
         bucket = bucket_stream(CONFIGURATION)
         before = (await admin.jetstream.stream_info(bucket)).state.last_seq
-        await _relays(publisher, subjects.bucket_subject(CONFIGURATION, key), body)
+        await publisher.jetstream.publish("check.result.verdict.relayed.t.planted", body)
+        ask = json.dumps({"last_by_subj": "check.result.verdict.relayed.t.planted"}).encode()
+        await publisher.client.publish(
+            f"$JS.API.DIRECT.GET.{CHECK_RESULTS}", ask, reply=subjects.bucket_subject(CONFIGURATION, key)
+        )
+        await publisher.client.flush()
 
         async def arrived() -> bool:
             return (await admin.jetstream.stream_info(bucket)).state.last_seq > before
