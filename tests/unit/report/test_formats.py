@@ -290,3 +290,12 @@ def test_the_table_says_how_far_back_the_past_is_known() -> None:
     assert "What was fixed before 2026-11-22 12:00 UTC is not known any more." in text
     assert "1 new, 1 fixed" in text
     assert REPORT.counts()[Status.UNKNOWN] == 6
+
+
+def test_a_link_that_is_no_address_of_the_web_is_no_link_on_the_page() -> None:
+    fleet = Fleet(targets=())
+    fleet.result("leak", "failed", finding(read_more_url="javascript:alert(1)"), engine="ci")
+    fleet.result("hole", "failed", finding(read_more_url="https://example.org/why"), engine="ci")
+    page = Page(as_html.render(fleet.report()))
+    assert [about["href"] for name, about in page.tags if name == "a"] == ["https://example.org/why"]
+    assert "javascript:alert(1)" in page.text
