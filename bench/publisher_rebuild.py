@@ -8,6 +8,7 @@ rebuild, the first filling and one round of re-sends take, and how much memory t
 
 import argparse
 import asyncio
+import contextlib
 import datetime as dt
 import resource
 import tempfile
@@ -95,6 +96,13 @@ async def until(look: Callable[[], Awaitable[bool]]) -> None:
         is_so = await look()
 
 
+async def first_alert(alertmanager: AlertmanagerClient) -> float:
+    """Return how long it takes until any alert stands."""
+    began = time.perf_counter()
+    await until(lambda: all_stand(alertmanager, 1))
+    return time.perf_counter() - began
+
+
 def memory_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
@@ -103,7 +111,7 @@ async def measure(verdicts: int, firing: int, folder: Path) -> None:
     telemetry.configure_logging("text", "warning")
     nats_server = embedded_nats(NatsSettings(folder / "nats", port=0))
     alertmanager = embedded_alertmanager(AlertmanagerSettings(folder / "alertmanager", port=0))
-    async with nats_server, alertmanager:
+    async with nats_server, alertmanager, contextlib.AsyncExitStack() as stack:
         client = await nats.connect(nats_server.url)
         await declare(client, client.jetstream())
         began = time.perf_counter()
@@ -114,8 +122,11 @@ async def measure(verdicts: int, firing: int, folder: Path) -> None:
         application, stage = make_publisher(settings)
         stage.is_health_served_elsewhere = True
         watch = Watch()
-        async with started(application), AlertmanagerClient(alertmanager.url) as reader:
+        reader = await stack.enter_async_context(AlertmanagerClient(alertmanager.url))
+        first = asyncio.create_task(first_alert(reader))
+        async with started(application):
             print(f"rebuilt in {watch}, {memory_mib() - before:.0f} MiB more memory")
+            print(f"the first alert stands {await first:.1f} s after its start")
             watch = Watch()
             await until(lambda: all_stand(reader, firing))
             print(f"{firing} alerts stand in Alertmanager after {watch} more")
@@ -123,7 +134,8 @@ async def measure(verdicts: int, firing: int, folder: Path) -> None:
             print(f"every verdict was compared with the one before it after {watch}")
             watch = Watch()
             await asyncio.sleep(60)
-            print(f"three rounds of re-sends: {watch}; at most {memory_mib() - before:.0f} MiB more memory")
+            print(f"{len(await reader.get_alerts())} of {firing} alerts stand after three rounds of re-sends")
+            print(f"which took {watch}; at most {memory_mib() - before:.0f} MiB more memory")
         await client.close()
 
 

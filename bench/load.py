@@ -1,0 +1,134 @@
+"""Does a person wait behind a backlog? A forced run of one target is timed while nothing else is to do, while 100,000
+due requests wait, and while one request for 10,000 targets is worked off; then 10,000 people ask for one target at
+once. ``python -m bench.load [--targets 10000] [--due 100000]`` prints them beside those of the same machine at rest.
+"""
+
+import argparse
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.pipeline import percentiles, place
+from examples.servers.postgresql import postgresql
+from shared import subjects
+from shared.streams import CHECK_REQUESTS, CHECK_RUNS
+from shared.subjects import Lane
+from tests.e2e.processes import Pipeline, kill, pipeline_in
+
+ROUNDS = 100
+PASSES = "def check_context(docs, context):\n  return []\n"
+PROBE = "probe"
+
+
+async def in_batches(works: Iterable[Callable[[], Awaitable[object]]], size: int = 500) -> None:
+    batch: list[Awaitable[object]] = []
+    for work in works:
+        batch.append(work())
+        if len(batch) == size:
+            await asyncio.gather(*batch)
+            batch.clear()
+    await asyncio.gather(*batch)
+
+
+async def forced_runs(pipeline: Pipeline, rounds: int = ROUNDS) -> list[float]:
+    """Ask for one target so often, one after the other; return how long each answer took."""
+    times = []
+    subscription = await pipeline.fleet.client.subscribe(subjects.finished_of("postgresql", PROBE))
+    accepted = await pipeline.fleet.client.subscribe(subjects.CHECK_ACCEPTED)
+    for number in range(rounds):
+        began = time.perf_counter()
+        name = f"bench-{number}-{began}"
+        await pipeline.fleet.request(targets=[PROBE], id=name)
+        first = None
+        while first is None:
+            said = json.loads((await accepted.next_msg(timeout=60)).data)
+            first = said["first"] if said.get("id") == name else None
+        while json.loads((await subscription.next_msg(timeout=60)).data)["covers"] < first:
+            pass
+        times.append(time.perf_counter() - began)
+    await subscription.unsubscribe()
+    await accepted.unsubscribe()
+    return times
+
+
+async def waiting(pipeline: Pipeline, lane: Lane) -> int:
+    """Return how many messages of a lane nobody has taken yet."""
+    information = await pipeline.fleet.jetstream.consumer_info(CHECK_RUNS, f"{lane}-default")
+    return information.num_pending or 0
+
+
+async def beside(pipeline: Pipeline, lane: Lane, what: str) -> None:
+    before, began = await waiting(pipeline, lane), time.monotonic()
+    times = await forced_runs(pipeline)
+    left, took = await waiting(pipeline, lane), time.monotonic() - began
+    percentiles(f"forced run beside {what}", times)
+    print(f"    of which {before} waited when it began and {left} when it ended: {(before - left) / took:.0f} a second")
+
+
+async def asked_by_everybody(pipeline: Pipeline, requests: int) -> None:
+    """Let many ask for one target while no checker runs, then see how many runs answer them."""
+    await in_batches(lambda: pipeline.fleet.request(targets=[PROBE]) for _ in range(requests))
+    starts = await pipeline.fleet.count("CHECK_EVENTS", subjects.started("postgresql", PROBE, subjects.EVERYTHING))
+    began = time.monotonic()
+    checker = pipeline.start("checker")
+    while await _unanswered(pipeline):  # noqa: ASYNC110 (nobody tells when nothing waits)
+        await asyncio.sleep(0.2)
+    runs = await pipeline.fleet.count("CHECK_EVENTS", subjects.started("postgresql", PROBE, subjects.EVERYTHING))
+    print(f"{requests} requests for one target: {runs - starts} runs, {time.monotonic() - began:.1f} s")
+    kill(checker)
+
+
+async def _unanswered(pipeline: Pipeline) -> int:
+    waiting = [await pipeline.fleet.jetstream.stream_info(stream) for stream in (CHECK_REQUESTS, CHECK_RUNS)]
+    return sum(one.state.messages for one in waiting)
+
+
+async def measure(targets: int, due: int, requests: int, folder: Path) -> None:
+    async with pipeline_in(folder) as pipeline:
+        with postgresql() as server:
+            jetstream = pipeline.fleet.jetstream
+            await pipeline.fleet.check("c", PASSES)
+            names = [PROBE, *(f"db-{number:05}" for number in range(targets))]
+            await in_batches(lambda name=name: pipeline.fleet.target(name, **place(server)) for name in names)
+            checker = pipeline.start("checker")
+            await forced_runs(pipeline, 10)
+            percentiles("forced run while nothing waits", await forced_runs(pipeline))
+            kill(checker)
+
+            def ask(number: int) -> Awaitable[object]:
+                what = f"what-{number // targets}"
+                subject = subjects.run_requested("due", "default", names[1 + number % targets], what)
+                return jetstream.publish(subject, b"{}", timeout=60)
+
+            await in_batches(lambda number=number: ask(number) for number in range(due))
+            checker = pipeline.start("checker")
+            await forced_runs(pipeline, 10)
+            await beside(pipeline, "due", f"{due} due requests")
+            kill(checker)
+            await jetstream.purge_stream(CHECK_RUNS)
+            checker = pipeline.start("checker")
+            await forced_runs(pipeline, 10)
+            await pipeline.fleet.request()
+            while await waiting(pipeline, "bulk") < targets // 4:  # noqa: ASYNC110 (nobody tells when it was split)
+                await asyncio.sleep(0.01)
+            await beside(pipeline, "bulk", f"one request for {targets} targets")
+            kill(checker)
+            await jetstream.purge_stream(CHECK_RUNS)
+            await asked_by_everybody(pipeline, requests)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--targets", type=int, default=10_000)
+    parser.add_argument("--requests", type=int, default=10_000)
+    parser.add_argument("--due", type=int, default=100_000)
+    arguments = parser.parse_args()
+    with TemporaryDirectory(prefix="watchword-bench-") as folder:
+        asyncio.run(measure(arguments.targets, arguments.due, arguments.requests, Path(folder)))
+
+
+if __name__ == "__main__":
+    main()
