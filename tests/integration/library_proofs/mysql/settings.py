@@ -129,6 +129,15 @@ PROOFS: tuple[Live | Documented, ...] = (
         labels={"variable": "sync_binlog"},
         case="binary_log",
     ),
+    Documented(
+        "mysql_durability_relaxed",
+        source="https://mariadb.com/docs/server/server-usage/storage-engines/innodb/innodb-system-variables, 10.11",
+        weak=[variables(innodb_flush_log_at_trx_commit="0", log_bin="OFF", sync_binlog="0")],
+        good=[variables(innodb_flush_log_at_trx_commit="3", log_bin="OFF", sync_binlog="0")],
+        severity="notice",
+        labels={"variable": "innodb_flush_log_at_trx_commit"},
+        case="group_commit",
+    ),
     Live(
         "mysql_binary_log_off",
         as_started,
