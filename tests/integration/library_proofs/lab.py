@@ -4,7 +4,7 @@ look at it with a check as a checker would, and execute the remediation of a fin
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +22,12 @@ from services.checker.script import ScriptFinding
 from shared.checks import Check
 from shared.remediation import render_remediation
 from shared.targets import Target, Tls
+
+Parameters = Mapping[str, Mapping[str, tuple[str, ...]]]
+"""What a target overrides, for each check."""
+
+Account = tuple[str, str | None]
+"""A user and its password."""
 
 Start = Callable[[], AbstractContextManager[DatabaseServer]]
 """How a server is started."""
@@ -58,23 +64,29 @@ class Lab:
 
     async def look(self, check: Check, scripts: EvaluatesScripts, parameters: Mapping[str, tuple[str, ...]]) -> Outcome:
         """Run one check as a checker does."""
+        (outcome,) = await self.look_at([check], scripts, {check.name: parameters})
+        return outcome
+
+    async def look_at(
+        self, checks: Sequence[Check], scripts: EvaluatesScripts, parameters: Parameters, login: Account | None = None
+    ) -> tuple[Outcome, ...]:
+        """Run checks of one engine together, as a run does; as the administrator or with another login."""
+        user, password = login or (self.server.user, self.server.password)
         target = Target(
             name="lab",
-            engine=check.engine,
+            engine=checks[0].engine,
             host=self.server.host,
             port=self.server.port,
-            user=self.server.user,
-            database=self.server.database,
+            user=user,
+            database=self.server.database if self.server.engine == "postgresql" else "",
             tls=Tls(mode="verify-full" if self.server.authority_path else "prefer"),
-            parameters={check.name: dict(parameters)},
+            parameters={name: dict(values) for name, values in parameters.items()},
         )
-        login = Login(target, self.server.password, ca_file=self.server.authority_path)
-        examination = await examine(
-            target, [check], login=lambda: login, connect=CONNECTS[check.engine], scripts=scripts, limits=Limits()
+        known = Login(target, password, ca_file=self.server.authority_path)
+        self.seen = await examine(
+            target, checks, login=lambda: known, connect=CONNECTS[target.engine], scripts=scripts, limits=Limits()
         )
-        self.seen = examination
-        (outcome,) = examination.outcomes
-        return outcome
+        return self.seen.outcomes
 
     def execute(self, *statements: str, database: str = "") -> None:
         """Execute statements as the administrator: SQL, or ``db.getSiblingDB(…).runCommand(…)`` with JSON."""
@@ -105,6 +117,7 @@ class Lab:
                 user=self.server.user,
                 password=self.server.password or "",
                 database=database or None,
+                ssl_ca=str(self.server.authority_path) if self.server.authority_path else None,
                 autocommit=True,
             )
         ) as connection:
