@@ -77,7 +77,7 @@ def test_the_linter_has_nothing_to_say() -> None:
     assert [str(problem) for problem in lint(read_built_in_files())] == []
 
 
-@pytest.mark.parametrize(("engine", "least"), [("postgresql", 7), ("mysql", 6), ("mongodb", 5)])
+@pytest.mark.parametrize(("engine", "least"), [("postgresql", 28), ("mysql", 27), ("mongodb", 20)])
 def test_each_engine_has_its_checks(engine: str, least: int) -> None:
     assert sum(check.engine == engine for check in CHECKS) >= least
 
@@ -121,6 +121,14 @@ def test_it_says_how_to_fix_it_with_labels_that_its_findings_have(check: Check) 
     assert check.remediation
     for label in labels_in(check.remediation):
         assert f'"{label}"' in check.script
+
+
+@each_check
+def test_it_names_sections_of_the_benchmark_in_one_form(check: Check) -> None:
+    for reference in check.references:
+        assert not reference.startswith("CIS") or re.fullmatch(
+            r"CIS (PostgreSQL|MySQL|MongoDB) Benchmark, section \d+: [A-Z].+", reference
+        )
 
 
 @each_check
