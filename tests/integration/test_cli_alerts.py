@@ -91,6 +91,7 @@ def test_active_alerts_of_this_installation_are_shown_the_worst_first(place: Pla
     place.silence("muted")
     done = place.watchword("alerts")
     assert done.code == 0
+    assert len(done.out.splitlines()) == 3, done
     heading, first, second = done.out.splitlines()
     assert heading.split() == ["SEVERITY", "TARGET", "CHECK", "SUMMARY", "AGE", "FINGERPRINT"]
     assert first.split()[:3] == ["critical", "db", "bad"]

@@ -192,7 +192,7 @@ async def test_what_is_too_large_for_a_dead_letter_is_refused_at_the_door(start_
         CHECK_EVENTS: subjects.accepted("1"),
     }[stream]
     async with connected(start_nats(), is_declared=True) as (_, jetstream):
-        await publish(jetstream, subject, b"x" * LARGEST_MESSAGE_BYTES, stream=None)
+        await jetstream.publish(subject, b"x" * LARGEST_MESSAGE_BYTES)
         with pytest.raises(APIError, match="exceeds maximum"):
             await publish(jetstream, subject, b"x" * (LARGEST_MESSAGE_BYTES + 1000))
         await publish(jetstream, subjects.dead_letter("s"), b"x" * LARGEST_MESSAGE_BYTES, stream=DEAD_LETTERS)

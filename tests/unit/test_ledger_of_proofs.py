@@ -41,7 +41,8 @@ def run_of_proofs(pytester: pytest.Pytester, unproven: list[str], *arguments: st
     folder.mkdir()
     (folder / "test_library.py").write_text(PROOFS.format(checks=CHECKS, unproven=unproven))
     (folder / "test_other.py").write_text("def test_other(): pass\n")
-    return pytester.runpytest_inprocess("-p", "no:cacheprovider", "--import-mode=importlib", *arguments)
+    # In a process of its own: the modules of the same names are loaded in this one.
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", "--import-mode=importlib", *arguments)
 
 
 def test_a_check_without_a_line_fails_the_run(pytester: pytest.Pytester) -> None:
