@@ -12,21 +12,13 @@ import pytest
 from services.checker.sandbox import Sandbox
 from services.checker.script import ScriptFinding, ScriptJob
 from shared.checks import Check, Engine
-from tests.integration.library_proofs import mongodb, mysql, postgresql, versions
-from tests.integration.library_proofs.lab import Lab, Start
+from tests.integration.library_proofs.every_proof import DOCUMENTED, LIVE, PROOFS, SHARED
+from tests.integration.library_proofs.lab import Lab
 from tests.integration.library_proofs.ledger import Ledger
 from tests.integration.library_proofs.proof import Documented, Live
 from watchword.check_files.library import built_in_checks
 
 CHECKS = {check.name: check for check in built_in_checks()}
-PROOFS = (*postgresql.PROOFS, *mysql.PROOFS, *mongodb.PROOFS, *versions.PROOFS)
-LIVE = [proof for proof in PROOFS if isinstance(proof, Live)]
-DOCUMENTED = [proof for proof in PROOFS if isinstance(proof, Documented)]
-SHARED: dict[Engine, Start] = {
-    "postgresql": postgresql.start_shared(),
-    "mysql": mysql.start_shared(),
-    "mongodb": mongodb.start_shared(),
-}
 
 
 @pytest.fixture(scope="session")

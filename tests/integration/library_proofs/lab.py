@@ -32,6 +32,19 @@ Account = tuple[str, str | None]
 Start = Callable[[], AbstractContextManager[DatabaseServer]]
 """How a server is started."""
 
+
+@dataclass(frozen=True)
+class StartOf:
+    """How a server of a known product is started; ``docs/checks`` names it."""
+
+    product: str
+    start: Start
+
+    def __call__(self) -> AbstractContextManager[DatabaseServer]:
+        """Start it."""
+        return self.start()
+
+
 NEW_PASSWORD = "Pfeil-7-und-8-Bogen"
 
 _COMMENTS = {"postgresql": "--", "mysql": "--", "mongodb": "//"}

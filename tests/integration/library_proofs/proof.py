@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.checker.script import ScriptFinding
-from tests.integration.library_proofs.lab import ByHand, Lab, Start
+from tests.integration.library_proofs.lab import ByHand, Lab, StartOf
 
 
 def nothing(lab: Lab, finding: ScriptFinding, remediation: str) -> None:
@@ -22,7 +22,7 @@ class Live:
     labels: Mapping[str, str] = field(default_factory=dict)
     summary: str = ""
     """A part of the finding's summary, where one check tells apart what only its text shows."""
-    own_server: Start | None = None
+    own_server: StartOf | None = None
     """For a weakness that is made when the server starts; otherwise the proofs of an engine share a server."""
     parameters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Parameters that the target overrides."""

@@ -82,6 +82,10 @@ def test_each_engine_has_its_checks(engine: str, least: int) -> None:
     assert sum(check.engine == engine for check in CHECKS) >= least
 
 
+def test_there_are_at_least_75_of_them() -> None:
+    assert len(CHECKS) >= 75
+
+
 def test_they_are_read_once_and_sorted_by_name() -> None:
     assert built_in_checks() is built_in_checks()
     assert [check.name for check in CHECKS] == sorted(check.name for check in CHECKS)

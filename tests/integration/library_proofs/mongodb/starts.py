@@ -2,17 +2,19 @@
 
 from examples.servers.mongodb import mongodb
 from services.checker.script import ScriptFinding
-from tests.integration.library_proofs.lab import Lab, Start, mongod_options_in
+from tests.integration.library_proofs.lab import Lab, StartOf, mongod_options_in
+
+WIRE_SERVER = "SecantusDB"
 
 
-def start_shared() -> Start:
+def start_shared() -> StartOf:
     """A server that asks for a login, with an administrator."""
-    return lambda: mongodb(has_logins=True)
+    return StartOf(WIRE_SERVER, lambda: mongodb(has_logins=True))
 
 
-def start_open() -> Start:
+def start_open() -> StartOf:
     """A server as it comes: no logins, no TLS."""
-    return mongodb
+    return StartOf(WIRE_SERVER, mongodb)
 
 
 def restart_with_options(lab: Lab, finding: ScriptFinding, remediation: str) -> None:

@@ -1,8 +1,8 @@
 """Proofs: who can log in, and how passwords are kept, made and guessed."""
 
 from examples.servers.mariadb import mariadb
-from tests.integration.library_proofs.lab import Lab
-from tests.integration.library_proofs.mysql.servers import ROOTS, forget_other_accounts, started, variables
+from tests.integration.library_proofs.lab import Lab, StartOf
+from tests.integration.library_proofs.mysql.servers import MARIADB, ROOTS, forget_other_accounts, started, variables
 from tests.integration.library_proofs.proof import Documented, Live, as_started, statements
 
 
@@ -201,7 +201,7 @@ PROOFS: tuple[Live | Documented, ...] = (
         "mysql_grant_tables_skipped",
         as_started,
         severity="critical",
-        own_server=lambda: mariadb(settings={"skip-grant-tables": ""}),
+        own_server=StartOf(MARIADB, lambda: mariadb(settings={"skip-grant-tables": ""})),
     ),
     Documented(
         "mysql_grant_tables_skipped",

@@ -30,7 +30,7 @@ PROOFS: tuple[Live | Documented, ...] = (
     ),
     Documented(
         "mysql_tls_disabled",
-        source="https://dev.mysql.com/doc/refman/8.4/en/using-encrypted-connections.html, with --tls-version=''",
+        source="https://dev.mysql.com/doc/refman/8.4/en/using-encrypted-connections.html, 8.4 with --tls-version=''",
         weak=[variables(bind_address="*", skip_networking="OFF"), variables(Ssl_server_not_after="")],
         good=[
             variables(bind_address="*", skip_networking="OFF"),
@@ -77,7 +77,7 @@ PROOFS: tuple[Live | Documented, ...] = (
     ),
     Documented(
         "mysql_certificate_expiring",
-        source="https://dev.mysql.com/doc/refman/8.4/en/server-status-variables.html#statvar_Ssl_server_not_after",
+        source="https://dev.mysql.com/doc/refman/8.4/en/server-status-variables.html, Ssl_server_not_after of 8.4",
         weak=[variables(Ssl_server_not_after="Nov 22 09:00:10 2026 GMT"), [{"today": 20780}]],
         good=[variables(Ssl_server_not_after="Feb  1 09:00:10 2027 GMT"), [{"today": 20780}]],
         severity="error",

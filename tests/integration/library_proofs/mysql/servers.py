@@ -17,10 +17,12 @@ from examples.servers.database import DatabaseServer
 from examples.servers.mariadb import mariadb
 from examples.servers.place import give_to_server
 from services.checker.script import ScriptFinding
-from tests.integration.library_proofs.lab import NEW_PASSWORD, ByHand, Lab, Start, settings_in
+from tests.integration.library_proofs.lab import NEW_PASSWORD, ByHand, Lab, StartOf, settings_in
 
 ROOTS = tuple(f"root@{host}" for host in ("localhost", "127.0.0.1", "::1", socket.gethostname()))
 """The administrator's accounts, as an installation makes them."""
+
+MARIADB = "MariaDB 10.11"
 
 MYSQL_84 = "https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html, defaults of MySQL 8.4"
 
@@ -37,14 +39,14 @@ def with_password(settings: Mapping[str, str] | None = None, *, has_tls: bool = 
         yield replace(server, password=NEW_PASSWORD)
 
 
-def start_shared() -> Start:
+def start_shared() -> StartOf:
     """A MariaDB with TLS and a binary log."""
     return started({"log-bin": "binlog"}, has_tls=True)
 
 
-def started(settings: Mapping[str, str] | None = None, *, has_tls: bool = False) -> Start:
+def started(settings: Mapping[str, str] | None = None, *, has_tls: bool = False) -> StartOf:
     """A MariaDB with settings."""
-    return lambda: with_password(settings, has_tls=has_tls)
+    return StartOf(MARIADB, lambda: with_password(settings, has_tls=has_tls))
 
 
 def variables(**values: str) -> list[dict[str, str]]:

@@ -9,27 +9,31 @@ from pathlib import Path
 from examples.servers.place import run_as_server
 from examples.servers.postgresql import postgresql, postgresql_18, postgresql_of_distribution
 from services.checker.script import ScriptFinding
-from tests.integration.library_proofs.lab import Lab, Start
+from tests.integration.library_proofs.lab import Lab, StartOf
+
+NEWER, OLDER = "PostgreSQL 18", "PostgreSQL 15"
 
 
-def start_shared() -> Start:
+def start_shared() -> StartOf:
     """Version 18, with a password for its administrator."""
-    return lambda: postgresql(postgresql_18(), host_authentication="scram-sha-256")
+    return StartOf(NEWER, lambda: postgresql(postgresql_18(), host_authentication="scram-sha-256"))
 
 
-def with_tls() -> Start:
+def with_tls() -> StartOf:
     """Version 15, which lets nobody in over TCP without TLS."""
-    return lambda: postgresql(postgresql_of_distribution(), has_tls=True, host_authentication="scram-sha-256")
+    return StartOf(
+        OLDER, lambda: postgresql(postgresql_of_distribution(), has_tls=True, host_authentication="scram-sha-256")
+    )
 
 
-def able_to_tls() -> Start:
+def able_to_tls() -> StartOf:
     """Version 15, with TLS off."""
-    return lambda: postgresql(postgresql_of_distribution(), host_authentication="scram-sha-256")
+    return StartOf(OLDER, lambda: postgresql(postgresql_of_distribution(), host_authentication="scram-sha-256"))
 
 
-def with_settings(settings: Mapping[str, str]) -> Start:
+def with_settings(settings: Mapping[str, str]) -> StartOf:
     """Version 18, with lines in postgresql.conf."""
-    return lambda: postgresql(postgresql_18(), settings=settings, host_authentication="scram-sha-256")
+    return StartOf(NEWER, lambda: postgresql(postgresql_18(), settings=settings, host_authentication="scram-sha-256"))
 
 
 def restart(lab: Lab, finding: ScriptFinding, remediation: str) -> None:

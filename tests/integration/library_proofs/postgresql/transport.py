@@ -7,8 +7,9 @@ from examples.servers.certificates import write_certificates
 from examples.servers.place import give_to_server
 from examples.servers.postgresql import postgresql, postgresql_of_distribution
 from services.checker.script import ScriptFinding
-from tests.integration.library_proofs.lab import Lab, Start
+from tests.integration.library_proofs.lab import Lab, StartOf
 from tests.integration.library_proofs.postgresql.servers import (
+    OLDER,
     able_to_tls,
     restart,
     start_shared,
@@ -18,9 +19,12 @@ from tests.integration.library_proofs.postgresql.servers import (
 from tests.integration.library_proofs.proof import Live, as_started, statements
 
 
-def _for_others() -> Start:
-    return lambda: postgresql(
-        postgresql_of_distribution(), settings={"listen_addresses": "*"}, host_authentication="scram-sha-256"
+def _for_others() -> StartOf:
+    return StartOf(
+        OLDER,
+        lambda: postgresql(
+            postgresql_of_distribution(), settings={"listen_addresses": "*"}, host_authentication="scram-sha-256"
+        ),
     )
 
 
