@@ -12,7 +12,7 @@ CLUSTER ?=
 export PYTHON
 run := .venv/bin/python
 
-.PHONY: help setup servers demo test check versions soak bench clean
+.PHONY: help setup servers demo test check versions docs soak bench clean
 
 help:  ## show this
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -31,6 +31,9 @@ check: setup  ## formatting, lint, types, and who may import whom
 
 versions:  ## write what versions.yml says into the scripts of the version checks
 	@$(run) -m watchword.check_files.version_tables
+
+docs: setup  ## write docs/checks from the files of the checks and their proofs
+	@$(run) -m tests.integration.library_proofs.pages
 
 soak: servers  ## the long run with faults (SOAK_MINUTES=10; SEED=7: what happens; CLUSTER=1: three NATS servers)
 	@SOAK_MINUTES=$(SOAK_MINUTES) SEED=$(SEED) CLUSTER=$(CLUSTER) $(run) -m tests.soak
