@@ -28,7 +28,8 @@ FLAVOURS: dict[str, tuple[Engine, str]] = {
 }
 """What can be asked for: the engine and the flavour of each."""
 
-_GRANT = re.compile(rf"GRANT [^;]+ TO {USER_IN_CHECKS}", re.IGNORECASE)
+# A comment could hide that another user is meant.
+_GRANT = re.compile(rf"GRANT (?:(?!--|/\*|#)[^;])+ TO {USER_IN_CHECKS}", re.IGNORECASE)
 _COMMAND = re.compile(r"db\.getSiblingDB\((?P<database>\"[^\"]+\")\)\.runCommand\((?P<command>\{.*\})\)", re.DOTALL)
 _WIDTH = 116
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
@@ -117,7 +118,8 @@ def as_script(made: Account) -> str:
 
 def _script_lines(made: Account) -> Iterator[str]:
     start = "//" if made.engine == "mongodb" else "--"
-    host = made.host if made.host != HOST else "<address of the checkers>"
+    # On one line, since what follows a comment's line is executed.
+    host = " ".join(made.host.split()) if made.host != HOST else "<address of the checkers>"
     for line in (*_HEADERS[made.engine], *_MORE.get(made.flavour, ())):
         yield f"{start} {line.format(user=_named(made), host=host)}"
     for step in made.steps:

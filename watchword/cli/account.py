@@ -11,7 +11,7 @@ from watchword.check_files.library import built_in_checks
 from watchword.cli.exits import WrongUsage
 from watchword.cli.options import Output
 from watchword.cli.output import OutputFormat, print_json
-from watchword.monitoring_account import FLAVOURS, USER_IN_CHECKS, as_script
+from watchword.monitoring_account import FLAVOURS, USER_IN_CHECKS, PrivilegeNotUnderstood, as_script
 from watchword.monitoring_account import account as account_for
 
 Flavour = StrEnum("Flavour", {name: name for name in FLAVOURS})  # type: ignore[misc]  # the names are those of a table
@@ -49,7 +49,10 @@ def account(
         if reading.errors:
             raise WrongUsage("\n".join(map(str, reading.errors)))
         checks += reading.checks
-    made = account_for(checks, engine.value, user=user, host=host, has_tls=tls)
+    try:
+        made = account_for(checks, engine.value, user=user, host=host, has_tls=tls)
+    except PrivilegeNotUnderstood as not_understood:
+        raise WrongUsage(str(not_understood)) from not_understood
     if output is OutputFormat.JSON:
         steps = [{"statement": step.statement, "checks": list(step.checks)} for step in made.steps]
         print_json({"engine": made.engine, "flavour": made.flavour, "user": user, "statements": steps})
