@@ -294,12 +294,14 @@ async def _stored_on(admin: Connected, stream: str, subject: str, after: int) ->
     return found
 
 
+# In an Alertmanager of its own: it would hide the alerts of other tests.
 MUTE_EVERYTHING = MuteRequested(
     matchers=[{"name": "severity", "value": "critical"}], created_by="a publisher", comment="planted"
 ).to_bytes()
 
 
-async def test_a_mute_that_the_server_was_made_to_send_mutes_nothing(installation, alertmanager):
+async def test_a_mute_that_the_server_was_made_to_send_mutes_nothing(installation, start_alertmanager):
+    alertmanager = start_alertmanager()
     async with user(installation, "admin") as admin, user(installation, "publisher") as publisher:
         settings = SilencerSettings(
             nats_url=installation.server.url,
@@ -373,7 +375,8 @@ async def test_a_target_that_the_server_was_made_to_write_changes_nothing(instal
         assert [view.target("planted") for view in views.values()] == [None, None]
 
 
-async def test_a_result_that_was_not_published_as_one_is_taken_out(installation, alertmanager):
+async def test_a_result_that_was_not_published_as_one_is_taken_out(installation, start_alertmanager):
+    alertmanager = start_alertmanager()
     subject = VERDICT.format(engine="mysql")
     async with user(installation, "admin") as admin, user(installation, "silencer") as silencer:
         before = (await admin.jetstream.stream_info(DEAD_LETTERS)).state.last_seq
