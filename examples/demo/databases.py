@@ -17,6 +17,8 @@ from examples.servers.database import DatabaseServer
 from examples.servers.mariadb import mariadb
 from examples.servers.mongodb import mongodb
 from examples.servers.postgresql import postgresql
+from watchword.check_files.library import built_in_checks
+from watchword.monitoring_account import account
 
 PASSWORD_VARIABLE = "WATCHWORD_SECRET_DEMO"
 
@@ -52,12 +54,17 @@ def running_fleet() -> Iterator[Fleet]:
     with postgresql() as orders, mariadb() as shop, mongodb() as sessions:
         fleet = Fleet(orders, shop, sessions, secrets.token_urlsafe(16))
         fleet.on_orders(f"CREATE ROLE watchword LOGIN PASSWORD '{fleet.password}'")
-        fleet.on_orders("GRANT pg_monitor, pg_read_all_settings TO watchword")
-        fleet.on_orders("GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO watchword")
-        fleet.on_orders("GRANT SELECT ON pg_hba_file_rules, pg_authid TO watchword")
-        fleet.on_shop("CREATE USER watchword@'127.0.0.1' IDENTIFIED BY %s", fleet.password)
-        fleet.on_shop("GRANT SELECT ON mysql.* TO watchword@'127.0.0.1'")
+        for grant in _grants("postgresql"):
+            fleet.on_orders(grant)
+        fleet.on_shop(f"CREATE USER watchword@'{shop.host}' IDENTIFIED BY %s", fleet.password)
+        for grant in _grants("mariadb", shop.host):
+            fleet.on_shop(grant)
         yield fleet
+
+
+def _grants(flavour: str, host: str = "") -> tuple[str, ...]:
+    """Return what ``watchword account`` prints after the statement that creates the account."""
+    return account(built_in_checks(), flavour, host=host).statements[1:]
 
 
 def write_inventory(fleet: Fleet, path: Path) -> None:
