@@ -9,6 +9,7 @@ import nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
+from shared.connecting import close
 from shared.declaring import declare
 from watchword.embedded import EmbeddedServer
 
@@ -41,10 +42,7 @@ async def connected(
             await declare(client, jetstream)
         yield client, jetstream
     finally:
-        # The server may be gone; and a close that loses its own cancellation (see shared/ending.py) is cancelled again.
-        with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(10):
-                await client.close()
+        await close(client)
 
 
 async def _ignore(_: Exception) -> None:
