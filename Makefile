@@ -12,7 +12,7 @@ CLUSTER ?=
 export PYTHON
 run := .venv/bin/python
 
-.PHONY: help setup servers demo test check versions docs soak bench clean
+.PHONY: help setup servers demo test check versions docs faults soak bench clean
 
 help:  ## show this
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -35,7 +35,10 @@ versions:  ## write what versions.yml says into the scripts of the version check
 docs: setup  ## write docs/checks from the files of the checks and their proofs
 	@$(run) -m tests.integration.library_proofs.pages
 
-soak: servers  ## the long run with faults (SOAK_MINUTES=10; SEED=7: what happens; CLUSTER=1: three NATS servers)
+faults: servers  ## the slow tests of faults alone
+	@$(run) -m pytest -n $(WORKERS) --dist worksteal -m slow tests/faults
+
+soak: faults  ## the slow tests of faults, then the long run (SOAK_MINUTES=10; SEED=7: what happens; CLUSTER=1: three NATS)
 	@SOAK_MINUTES=$(SOAK_MINUTES) SEED=$(SEED) CLUSTER=$(CLUSTER) $(run) -m tests.soak
 
 bench: servers  ## the measurements

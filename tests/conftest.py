@@ -5,7 +5,7 @@ was. A test that kills, restarts or reconfigures a server starts its own with ``
 the context managers of ``examples.servers``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from examples.servers.postgresql import postgresql as run_postgresql
 from examples.servers.postgresql import postgresql_of_distribution
 from examples.servers.prometheus import PrometheusServer
 from examples.servers.prometheus import prometheus as run_prometheus
+from tests.e2e.processes import Pipeline, pipeline_in
 from tests.integration.library_proofs.ledger import (  # noqa: F401 (hooks: every run keeps the ledger of proofs)
     pytest_collection_finish,
     pytest_configure,
@@ -89,6 +90,14 @@ def start_alertmanager(tmp_path: Path) -> Iterator[StartAlertmanager]:
             return server
 
         yield start
+
+
+@pytest.fixture
+async def pipeline(tmp_path: Path) -> AsyncIterator[Pipeline]:
+    """NATS and Alertmanager of the test's own; stages are processes, started by the test and killed at its end."""
+    async with pipeline_in(tmp_path) as pipeline:
+        yield pipeline
+        print(pipeline.logs())  # shown when the test failed
 
 
 @pytest.fixture(scope="session")

@@ -4,58 +4,13 @@ import asyncio
 import datetime as dt
 import signal
 
-import psycopg
 import pytest
 
 from shared import subjects
 from shared.leases import LEASE_SECONDS
 from tests.e2e.processes import kill, settled
+from tests.faults.truth import PASSES, SEES
 from tests.integration.checker_fleet import eventually
-
-PASSES = "def check_context(docs, context):\n  return []\n"
-TABLE = "faults_truth"
-SEES = """
-def check_context(docs, context):
-  return [{"summary": "weak", "severity": "warning", "labels": {"row": str(row["id"])}} for row in docs[0]]
-"""
-
-
-@pytest.fixture
-def place(postgresql):
-    return {"host": postgresql.host, "port": postgresql.port, "user": postgresql.user, "database": "postgres"}
-
-
-class Truth:
-    """A table of weaknesses that a check reads."""
-
-    def __init__(self, server, name):
-        self.connect = {"host": server.host, "port": server.port, "user": server.user, "dbname": "postgres"}
-        self.name = name
-        self.execute(f"DROP TABLE IF EXISTS {name}")
-        self.execute(f"CREATE TABLE {name} (id int)")
-
-    def execute(self, statement):
-        with psycopg.connect(**self.connect, autocommit=True) as connection:
-            connection.execute(statement)
-
-    def weaken(self, number):
-        self.execute(f"INSERT INTO {self.name} VALUES ({number})")
-
-    def repair(self):
-        self.execute(f"DELETE FROM {self.name}")
-
-    def query(self, delay_seconds=0):
-        # pg_sleep is refused before it is sent; counting takes time, too.
-        rows = int(delay_seconds * 4_000_000)
-        waiting = f", (SELECT count(*) FROM generate_series(1, {rows})) AS waited" if rows else ""
-        return {"type": "POSTGRESQL_SELECT", "text": f"id{waiting} FROM {self.name}"}
-
-
-@pytest.fixture
-def truth(postgresql, worker_id):
-    truth = Truth(postgresql, f"{TABLE}_{worker_id}")
-    yield truth
-    truth.execute(f"DROP TABLE {truth.name}")
 
 
 async def test_two_schedulers_and_three_checkers_run_each_due_slot_once(pipeline, place):
