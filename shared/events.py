@@ -78,14 +78,16 @@ class RunRequested(Event):
 
 
 class CheckAccepted(Event):
-    """What a request became. A target is done at the first check.finished of ``what`` that covers ``first``."""
+    """What a request became. A target is done at the first check.finished of ``what`` that covers ``first``; when all
+    of its targets had been run after it was stored, there was no part to store, and those runs answer it.
+    """
 
     request_id: str
     id: str | None = None
     sequence: int
     what: str
     first: int
-    """The sequence of the first part stored in CHECK_RUNS."""
+    """The sequence of the first part stored in CHECK_RUNS; without parts, the least that the answering runs cover."""
     targets: list[str]
     unknown: list[str] = Field(default_factory=list)
     """Names and globs of the request that matched nothing."""
@@ -176,7 +178,9 @@ class CheckResult(Event):
 
 
 class CheckFinished(Event):
-    """A run ended. It answers every request for its target and checks that was stored up to ``covers``."""
+    """A run ended. It answers every part for its target and checks that was stored up to ``covers``, and every request
+    for them up to ``covers_requests``, so that 10,000 people who ask at once are answered by a run or two.
+    """
 
     run: str
     target: str
@@ -191,6 +195,10 @@ class CheckFinished(Event):
     duration_ms: float
     runs_created: str | None = None
     """The creation of the CHECK_RUNS that ``covers`` counts in; sequences restart when it is made anew."""
+    covers_requests: int | None = None
+    """The last sequence of CHECK_REQUESTS when the run began."""
+    requests_created: str | None = None
+    """The creation of the CHECK_REQUESTS that ``covers_requests`` counts in."""
 
 
 class AlertChanged(Event):

@@ -1,16 +1,27 @@
 """Which messages need no run of their own. A run answers every request for its target and checks that was stored before
-it began; a message that is already answered is acknowledged, after its ``what`` got a copy of the answer, so that
-whoever waits for that ``what`` sees it. And how often a message may begin a run before it is given up. Pure.
+it began, whether it was split already or still waits at the front door. What is already answered is acknowledged, after
+its ``what`` got a copy of the answer, so that whoever waits for that ``what`` sees it. And how often a message may
+begin a run before it is given up. Pure.
 """
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from shared.events import CheckFinished, CheckStarted
 
 MOST_STARTS = 5
 """The fifth start of a ``what`` without an end between them is not made: what killed four checkers kills a fifth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Covers:
+    """What a run that begins now answers: everything stored up to these places of CHECK_RUNS and CHECK_REQUESTS."""
+
+    runs_created: str
+    runs: int
+    requests_created: str
+    requests: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +49,32 @@ def answer(
     An end answers when its run began after the message was stored (by the sequence that it covers, in the same stream,
     and by the stream's times, for sequences restart when a stream is made anew) and it names every check asked for.
     """
+
+    def began_after(event: CheckFinished) -> bool:
+        return event.covers >= sequence and event.runs_created in {None, runs_created}
+
+    return _answering(ends, began_after, stored_at, checks)
+
+
+def answer_to_request(
+    ends: Sequence[Ended], *, sequence: int, stored_at: dt.datetime, checks: Collection[str], requests_created: str
+) -> Ended | None:
+    """Return the end that already answers a request of CHECK_REQUESTS for one target, or None when it needs a run."""
+
+    def began_after(event: CheckFinished) -> bool:
+        return (event.covers_requests or 0) >= sequence and event.requests_created == requests_created
+
+    return _answering(ends, began_after, stored_at, checks)
+
+
+def _answering(
+    ends: Sequence[Ended],
+    began_after: Callable[[CheckFinished], bool],
+    stored_at: dt.datetime,
+    checks: Collection[str],
+) -> Ended | None:
     for end in ends:
-        event = end.event
-        if (
-            event.covers >= sequence
-            and event.runs_created in {None, runs_created}
-            and end.stored_at > stored_at
-            and set(checks) <= set(event.checks)
-        ):
+        if began_after(end.event) and end.stored_at > stored_at and set(checks) <= set(end.event.checks):
             return end
     return None
 

@@ -4,21 +4,14 @@ or is acknowledged because a run has answered it already, or is handed back beca
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 
 import structlog
 
 from services.checker import covered, telemetry
 from services.checker import split as splitting
-from services.checker.run import (
-    Begun,
-    Checker,
-    announce_finished,
-    covers_now,
-    events_of,
-    finished_of,
-    perform,
-    write_errors,
-)
+from services.checker.ends import covers_now, ends_of, events_of
+from services.checker.run import Begun, Checker, announce_finished, finished_of, perform, write_errors
 from shared import cloudevents, leases, subjects
 from shared.checks import Check
 from shared.cloudevents import headers_of
@@ -43,7 +36,8 @@ NO_ENGINE = "none"
 
 
 async def on_request(checker: Checker, stored: Stored, deliveries: int) -> None:
-    """Split a request: all parts first, then check.accepted, then (by returning) the acknowledgement.
+    """Split a request: all parts first, then check.accepted, then (by returning) the acknowledgement. One whose targets
+    were all run after it was stored needs no parts.
 
     Raises ``MessageRefused`` when it can't be read or nothing matches.
     """
@@ -53,16 +47,12 @@ async def on_request(checker: Checker, stored: Stored, deliveries: int) -> None:
     if deliveries > 1 and await _is_accepted(checker, request_id):
         log.info("request was accepted before", request=request_id)
         return
-    result = splitting.split(request, await checker.configuration.catch_up(), request_id)
-    first = 0
-    for at in range(0, len(result.parts), PARTS_AT_A_TIME):
-        acknowledged = await asyncio.gather(
-            *(
-                publish(checker.jetstream, part.subject, part.body.to_bytes(), stream=CHECK_RUNS)
-                for part in result.parts[at : at + PARTS_AT_A_TIME]
-            )
-        )
-        first = first or min(one.seq for one in acknowledged)
+    configuration = await checker.configuration.catch_up()
+    result = splitting.split(request, configuration, request_id)
+    first = await _answered_already(checker, stored, subjects.created_token(created), configuration, result)
+    is_answered = first is not None
+    if first is None:
+        first = await _publish_parts(checker, result.parts)
     for event in splitting.accepted(result, request, request_id, stored.sequence, first):
         identifier = f"{request_id}/accepted/{event.part}"
         headers = headers_of(
@@ -70,15 +60,58 @@ async def on_request(checker: Checker, stored: Stored, deliveries: int) -> None:
         )
         subject = subjects.accepted(request_id)
         await publish(checker.jetstream, subject, event.to_bytes(), headers=headers, stream=CHECK_EVENTS)
-    telemetry.PARTS.labels(subjects.parse_run(result.parts[0].subject).lane).inc(len(result.parts))
     log.info(
-        "split a request",
+        "a request was answered already" if is_answered else "split a request",
         request=request_id,
         targets=len(result.parts),
         what=result.what,
         unknown=list(result.unknown[:10]),
         requested_by=request.requested_by,
     )
+
+
+async def _answered_already(
+    checker: Checker, stored: Stored, requests_created: str, configuration: Configuration, result: splitting.Split
+) -> int | None:
+    """Tell the ends of the runs that answer all of a request, and return the least that they cover; None when there is
+    anything to run. Nobody asks so for many targets: of their parts only the newest wait anyhow.
+    """
+    targets = [target for part in result.parts if (target := configuration.target(part.target))]
+    if len(targets) > splitting.MOST_TARGETS_NOW:
+        return None
+    ends = await ends_of(checker.client, targets)
+    answers: list[tuple[Target, covered.Ended]] = []
+    for target, part in zip(targets, result.parts, strict=True):
+        answer = covered.answer_to_request(
+            ends[target.name],
+            sequence=stored.sequence,
+            stored_at=stored.stored_at,
+            checks=[check.name for check in _checks_asked(configuration, target, part.body)],
+            requests_created=requests_created,
+        )
+        if answer is None:
+            return None
+        answers.append((target, answer))
+    for target, answer in answers:
+        if answer.what != result.what:
+            await announce_finished(checker, target.engine, result.what, answer.event)
+    telemetry.ANSWERED_REQUESTS.inc()
+    return min(answer.event.covers for _, answer in answers)
+
+
+async def _publish_parts(checker: Checker, parts: Sequence[splitting.Part]) -> int:
+    """Store the parts of a request, and return the sequence of the first."""
+    first = 0
+    for at in range(0, len(parts), PARTS_AT_A_TIME):
+        acknowledged = await asyncio.gather(
+            *(
+                publish(checker.jetstream, part.subject, part.body.to_bytes(), stream=CHECK_RUNS)
+                for part in parts[at : at + PARTS_AT_A_TIME]
+            )
+        )
+        first = first or min(one.seq for one in acknowledged)
+    telemetry.PARTS.labels(subjects.parse_run(parts[0].subject).lane).inc(len(parts))
+    return first
 
 
 async def _is_accepted(checker: Checker, request_id: str) -> bool:
@@ -120,29 +153,29 @@ async def on_run(checker: Checker, stored: Stored, deliveries: int) -> None:
 async def _with_lease(
     checker: Checker, stored: Stored, asked: RunSubject, body: RunRequested, lease: leases.Lease
 ) -> str:
-    runs_created, covers = await covers_now(checker)
+    covers = await covers_now(checker.jetstream)
     configuration = await checker.configuration.catch_up()
     target = configuration.target(asked.target)
     if target is None:
         if not configuration.is_target_removed(asked.target):
             message = f"no target is named {asked.target!r}; is it in the inventory? See: watchword targets"
             raise MessageRefused(message)
-        await _nothing_to_do(checker, asked, NO_ENGINE, lease, covers, runs_created, "the target was removed")
+        await _nothing_to_do(checker, asked, NO_ENGINE, lease, covers, "the target was removed")
         return "gone"
     if target.pool != asked.pool:
         await _move(checker, stored, asked, target)
         return "moved"
     checks = _checks_asked(configuration, target, body)
     if not checks:
-        await _nothing_to_do(checker, asked, target.engine, lease, covers, runs_created, "no such check is enabled")
+        await _nothing_to_do(checker, asked, target.engine, lease, covers, "no such check is enabled")
         return "gone"
-    ends, last_begin, last_end = await events_of(checker, target, asked.what)
+    ends, last_begin, last_end = await events_of(checker.client, target, asked.what)
     answered = covered.answer(
         ends,
         sequence=stored.sequence,
         stored_at=stored.stored_at,
         checks=[check.name for check in checks],
-        runs_created=runs_created,
+        runs_created=covers.runs_created,
     )
     if answered is not None:
         if answered.what != asked.what:
@@ -150,7 +183,7 @@ async def _with_lease(
         log.info("already answered", target=target.name, what=asked.what, run=answered.event.run)
         return "covered"
     attempt = covered.attempt(last_begin, last_end)
-    begun = Begun(lease, covers, runs_created, target, asked.what, checks, stored.sequence, attempt)
+    begun = Begun(lease, covers, target, asked.what, checks, stored.sequence, attempt)
     if attempt >= covered.MOST_STARTS:
         await _give_up(checker, stored, begun)
         return "given_up"
@@ -179,8 +212,7 @@ async def _nothing_to_do(
     asked: RunSubject,
     engine: str,
     lease: leases.Lease,
-    covers: int,
-    runs_created: str,
+    covers: covered.Covers,
     reason: str,
 ) -> None:
     """End a message whose target or checks are gone, so that whoever waits for it is not left waiting."""
@@ -188,10 +220,12 @@ async def _nothing_to_do(
         run=lease.token,
         target=asked.target,
         checks=[],
-        covers=covers,
+        covers=covers.runs,
         started_at=checker.now(),
         duration_ms=0.0,
-        runs_created=runs_created,
+        runs_created=covers.runs_created,
+        covers_requests=covers.requests,
+        requests_created=covers.requests_created,
     )
     await announce_finished(checker, engine, asked.what, finished)
     log.info("nothing to run", target=asked.target, what=asked.what, reason=reason)

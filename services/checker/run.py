@@ -29,10 +29,10 @@ from shared.errors import LeaseLost, PublishRefused
 from shared.events import CheckFinished, CheckResult, CheckStarted
 from shared.following import Stored
 from shared.publishing import publish
-from shared.reading import last_message, last_messages, last_sequence, message_before
+from shared.reading import last_message, last_messages, message_before
 from shared.schedules import enabled_checks
 from shared.stage import FollowedConfiguration
-from shared.streams import CHECK_EVENTS, CHECK_RESULTS, CHECK_RUNS
+from shared.streams import CHECK_EVENTS, CHECK_RESULTS
 from shared.targets import Target
 
 log = structlog.get_logger(__name__)
@@ -67,8 +67,7 @@ class Begun:
     """What a run knows when it begins."""
 
     lease: leases.Lease
-    covers: int
-    runs_created: str
+    covers: covered.Covers
     target: Target
     what: str
     checks: Sequence[Check]
@@ -131,47 +130,22 @@ def finished_of(
         run=begun.lease.token,
         target=begun.target.name,
         checks=[check.name for check in begun.checks],
-        covers=begun.covers,
+        covers=begun.covers.runs,
         passed=counts["passed"],
         failed=counts["failed"],
         skipped=counts["skipped"],
         error=counts["error"],
         started_at=started_at,
         duration_ms=round(duration_ms, 3),
-        runs_created=begun.runs_created,
+        runs_created=begun.covers.runs_created,
+        covers_requests=begun.covers.requests,
+        requests_created=begun.covers.requests_created,
     )
 
 
 async def announce_finished(checker: Checker, engine: str, what: str, finished: CheckFinished) -> None:
     """Publish the end of a run under a ``what``."""
     await _announce(checker, "check.finished", subjects.finished(engine, finished.target, what), finished)
-
-
-async def covers_now(checker: Checker) -> tuple[str, int]:
-    """Return the creation of CHECK_RUNS and its last sequence: everything up to it is answered by a run that begins."""
-    created, last = await last_sequence(checker.jetstream, CHECK_RUNS)
-    return subjects.created_token(created), last
-
-
-async def events_of(
-    checker: Checker, target: Target, what: str
-) -> tuple[list[covered.Ended], covered.Begun | None, covered.Ended | None]:
-    """Return the ends of the target's runs (the last of each ``what``), and the last begin and end of this ``what``."""
-    filters = [
-        subjects.finished_of(target.engine, target.name),
-        subjects.started(target.engine, target.name, what),
-    ]
-    ends: list[covered.Ended] = []
-    begin: covered.Begun | None = None
-    for message in await last_messages(checker.client, CHECK_EVENTS, filters):
-        parts = message.subject.split(".")
-        if parts[1] == "started":
-            begin = covered.Begun(CheckStarted.model_validate_json(message.data), message.stored_at)
-        else:
-            event = CheckFinished.model_validate_json(message.data)
-            ends.append(covered.Ended(subjects.name_of(parts[4]), event, message.stored_at))
-    own_end = next((end for end in ends if end.what == what), None)
-    return ends, begin, own_end
 
 
 async def write_errors(checker: Checker, begun: Begun, reason: str, started_at: dt.datetime) -> list[Outcome]:

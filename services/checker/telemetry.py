@@ -12,4 +12,7 @@ RUN_SECONDS = Histogram(
 )
 RUNNING = Gauge("watchword_checker_running", "Runs under way")
 LATE_VERDICTS = Counter("watchword_checker_late_verdicts_total", "Verdicts dropped because a higher run had written")
+ANSWERED_REQUESTS = Counter(
+    "watchword_checker_answered_requests_total", "Requests that runs had answered before they were split"
+)
 PARTS = Counter("watchword_checker_parts_total", "Parts that requests were split into", ["lane"])

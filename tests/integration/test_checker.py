@@ -7,7 +7,7 @@ import pytest
 
 from shared import leases, subjects
 from shared.events import CheckResult
-from shared.streams import CHECK_EVENTS, CHECK_RUNS, DEAD_LETTERS
+from shared.streams import CHECK_EVENTS, CHECK_REQUESTS, CHECK_RUNS, DEAD_LETTERS
 from tests.integration.checker_fleet import eventually, fleet_on
 
 PASSES = "def check_context(docs, context):\n  return []\n"
@@ -198,8 +198,8 @@ async def test_unreachable_database_is_an_error_result_and_no_retry(fleet):
         await eventually(lambda: _is_empty(fleet), "the message to be acknowledged")
 
 
-async def _is_empty(fleet):
-    return await fleet.count(CHECK_RUNS) == 0
+async def _is_empty(fleet, stream=CHECK_RUNS):
+    return await fleet.count(stream) == 0
 
 
 async def test_ten_thousand_wishes_for_one_target_become_a_few_runs_that_answer_all(fleet, place):
@@ -217,6 +217,50 @@ async def test_ten_thousand_wishes_for_one_target_become_a_few_runs_that_answer_
 
         ends = await eventually(answered, "all to be answered")
         assert len(ends) <= 2
+
+
+async def test_all_who_asked_for_one_target_before_a_run_began_are_answered_by_it(fleet, place):
+    await fleet.target("one", **place)
+    await fleet.check("c", PASSES)
+    await fleet.check("d", PASSES)
+    asked = 1500
+    for at in range(0, asked, 500):
+        await asyncio.gather(
+            *(fleet.request(targets=["one"], checks=["c"] if number % 3 else None) for number in range(at, at + 500))
+        )
+    async with fleet.checker():
+        await eventually(lambda: _is_empty(fleet, CHECK_REQUESTS), "all to be accepted", 60)
+        await eventually(lambda: _is_empty(fleet), "all to be run")
+    accepted = await fleet.all_events("check.accepted.*")
+    ends = await fleet.all_events("check.finished.>")
+    assert len(accepted) == asked
+    # One run for each ``what`` that was asked for, and one more when both were split before the first began.
+    assert len(await fleet.all_events("check.started.>")) <= 3
+    for one in accepted:
+        answers = [end for end in ends if end["subject"].endswith(f".{one['what']}")]
+        assert any(end["covers"] >= one["first"] and end["covers_requests"] >= one["sequence"] for end in answers)
+
+
+async def test_a_request_that_names_a_check_which_no_run_looked_at_is_run(fleet, place):
+    await fleet.target("one", **place)
+    await fleet.check("c", PASSES)
+    await fleet.check("d", PASSES)
+    await fleet.request(targets=["one"], checks=["c"])
+    await fleet.request(targets=["one"], checks=["d"])
+    async with fleet.checker():
+        await fleet.status("one", "c", "passed")
+        await fleet.status("one", "d", "passed")
+
+
+async def test_a_request_for_two_targets_of_which_one_was_not_run_since_runs(fleet, place):
+    await fleet.target("one", **place)
+    await fleet.target("two", **place)
+    await fleet.check("c", PASSES)
+    await fleet.request(targets=["one"])
+    await fleet.request(targets=["one", "two"])
+    async with fleet.checker():
+        await fleet.status("one", "c", "passed")
+        await fleet.status("two", "c", "passed")
 
 
 async def test_message_that_a_run_has_answered_is_acknowledged_without_another(fleet, place):

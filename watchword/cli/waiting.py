@@ -92,12 +92,19 @@ class Waiting:
             if self.what is None or target not in self.targets or target in self.done:
                 continue
             for end in self._ends.get((target, self.what), []):
-                if end.event.covers >= self.first and end.event.runs_created in {None, self.runs_created}:
+                if self._began_after(end.event):
                     self.done[target] = end
                     self.running.discard(target)
                     found.append(end)
                     break
         return found
+
+    def _began_after(self, end: CheckFinished) -> bool:
+        created, _, sequence = self.request_id.partition("-")
+        if end.covers_requests is not None and end.requests_created == created:
+            return end.covers_requests >= int(sequence)
+        # The end was told by a checker of an earlier version, or the stream of requests was made anew meanwhile.
+        return end.covers >= self.first and end.runs_created in {None, self.runs_created}
 
     @property
     def is_accepted(self) -> bool:

@@ -35,7 +35,16 @@ def accepted(
     return event(subjects.accepted(request), body)
 
 
-def finished(target: str, covers: int, *, what: str = "all", runs: str | None = RUNS, engine: str = "mysql") -> Message:
+def finished(
+    target: str,
+    covers: int,
+    *,
+    what: str = "all",
+    runs: str | None = RUNS,
+    engine: str = "mysql",
+    requests: int | None = None,
+    requests_created: str = "1700",
+) -> Message:
     body = CheckFinished(
         run="1-1",
         target=target,
@@ -45,6 +54,8 @@ def finished(target: str, covers: int, *, what: str = "all", runs: str | None = 
         started_at=NOW,
         duration_ms=1,
         runs_created=runs,
+        covers_requests=requests,
+        requests_created=requests_created if requests is not None else None,
     )
     return event(subjects.finished(engine, target, what), body)
 
@@ -65,10 +76,17 @@ def test_a_request_is_over_when_each_of_its_targets_is_done() -> None:
     assert one.unknown == ["x*"]
 
 
+def test_a_run_that_began_after_the_request_was_stored_answers_it_although_it_was_split_later() -> None:
+    one = waiting(finished("a", 9, requests=5), accepted(["a"], first=10))
+    assert one.is_over
+
+
 @pytest.mark.parametrize(
     "message",
     [
         pytest.param(finished("a", 9), id="a run that began before the request was split"),
+        pytest.param(finished("a", 99, requests=4), id="a run that began before the request was stored"),
+        pytest.param(finished("a", 9, requests=9, requests_created="1699"), id="a run that knew other requests"),
         pytest.param(finished("a", 99, what="other"), id="a run of other checks"),
         pytest.param(finished("a", 99, runs="1500"), id="a run that counted in a stream made anew since"),
         pytest.param(finished("b", 99), id="a run of a target that was not asked for"),
