@@ -1,22 +1,24 @@
 """Who tells when Watchword itself sees nothing? The watcher: it turns what is known of targets, pools and Alertmanagers
 into alerts about ourselves, and ends each when its reason is gone. Where it is too early to say, what stands is left
 alone: so publishers agree, and a restart changes nothing. A fleet that is late or blind as a whole is few alerts, never
-one for each target: the worst of a pool, and one that counts. Each look costs what is due, not what exists. It has no
-clock and does no I/O.
+one for each target: the worst of a pool, and one that counts. Which targets are judged when stands in ``agenda.py``,
+what is said now in ``said.py``. It has no clock and does no I/O.
 """
 
 import datetime as dt
 import heapq
-import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from services.publisher import about_ourselves as ourselves
 from services.publisher.about_ourselves import about
+from services.publisher.agenda import Agenda
 from services.publisher.alert_states import AlertStates, Turn
 from services.publisher.alerts import Alert
 from services.publisher.looks import EPOCH, Judgement, Look, judge
 from services.publisher.pools import Pool
+from services.publisher.said import WELL, Said
+from services.publisher.unreachable import Unreachable
 from shared.checks import ENGINES
 from shared.configuration import Change, Configuration, DeadMansSwitch
 from shared.errors import ScheduleRefused
@@ -29,7 +31,6 @@ MOST_AT_ONCE = 50
 """Targets judged in one look; 10,000 of them take seconds otherwise."""
 CLOCKS_DIFFER_BY = dt.timedelta(minutes=2)
 """An alert of another publisher that began so lately may stand by a clock that is ahead of ours."""
-_WELL = "it is as it should be again"
 
 
 class Watcher:
@@ -44,18 +45,13 @@ class Watcher:
         publisher: str = "",
     ) -> None:
         self._view = view
-        self._states = states
+        self._said = Said(states)
+        self._agenda = Agenda()
         self._looks_at = looks_at
         self._prefix = prefix
-        self.publisher = publisher
-        """Who we are; only what nobody else can see is told under this name."""
         self.not_before = EPOCH
         """When the stream of results was made."""
         self._is_begun = False
-        self._is_every_target_to_see = True
-        self._to_see: dict[str, None] = {}
-        self._due: list[tuple[dt.datetime, str]] = []
-        self._due_at: dict[str, dt.datetime] = {}
         self._pool_of: dict[str, str] = {}
         self._sizes: dict[str, int] = {}
         self._pools: dict[str, Pool] = {}
@@ -64,8 +60,7 @@ class Watcher:
         self._changed: set[str] = set()
         """Pools whose open targets are others than when alerts were chosen."""
         self._settled: set[str] = set()
-        self._firing: dict[ResultSubject, dict[str, Alert]] = {}
-        self._unreachable: dict[str, tuple[dt.datetime, str]] = {}
+        self._unreachable = Unreachable(publisher)
         self._setting = DeadMansSwitch()
         self._gone_after: dt.timedelta = dt.timedelta(minutes=5)
         self._error_lasts: dt.timedelta = dt.timedelta(hours=1)
@@ -79,14 +74,14 @@ class Watcher:
             case Change(kind="target"):
                 if self._is_begun and self._stands_for_target(change.name):
                     return self._see(change.name, now)
-                self._to_see[change.name] = None
+                self._agenda.note(change.name)
             case Change(kind="setting", name="dead-mans-switch"):
                 self._read_setting()
-                self._is_every_target_to_see = True
+                self._agenda.note_all()
             case Change(kind="check") | Change(kind="setting", name="disabled" | "interval" | "schedule"):
-                self._is_every_target_to_see = True
+                self._agenda.note_all()
             case Change(kind="setting", name="installation"):
-                self._is_every_target_to_see = True
+                self._agenda.note_all()
         return []
 
     def result(self, subject: ResultSubject, stored_at: dt.datetime, now: dt.datetime, *, is_error: bool) -> list[Turn]:
@@ -99,13 +94,13 @@ class Watcher:
         if self._stands_for_target(subject.target):
             return self._see(subject.target, now)
         if is_error or subject.target in self._open.get(pool_name, ()):
-            self._to_see[subject.target] = None
+            self._agenda.note(subject.target)
         return []
 
     def stream_restarted(self, now: dt.datetime) -> None:
         """Note that the results are others now: what is late by them is being caught up with."""
         self.not_before = now
-        self._is_every_target_to_see = True
+        self._agenda.note_all()
         for pool in self._pools.values():
             pool.back_at = None
 
@@ -118,9 +113,7 @@ class Watcher:
 
     def alertmanagers(self, problems: Mapping[str, str | None], now: dt.datetime) -> None:
         """Note which Alertmanagers can't be reached, and why."""
-        self._unreachable = {
-            url: (self._unreachable.get(url, (now, ""))[0], problem) for url, problem in problems.items() if problem
-        }
+        self._unreachable.note(problems, now)
 
     def adopt(self, subject: ResultSubject, alert: Alert, now: dt.datetime) -> list[Turn]:
         """Take in an alert about ourselves that stands in an Alertmanager and is not known here: kept for as long as it
@@ -129,11 +122,12 @@ class Watcher:
         if alert.starts_at is not None and alert.starts_at > now - CLOCKS_DIFFER_BY:
             return []
         if subject.check == ourselves.BLIND_ALERTMANAGER:
-            return self._keep_unreachable(subject, alert, now)
+            is_ours = self._unreachable.remember(subject, alert, self._gone_after)
+            return self._look_at_alertmanagers(now) if is_ours else []
         if subject.check not in _OF_TARGETS and subject.check not in _OF_POOLS and subject.check != ourselves.ALIVE:
             return []
-        kept = {**self._firing.get(subject, {}), alert.fingerprint: alert}
-        turns = self._put(subject, kept, now, "it stands in Alertmanager, and it is too early to say")
+        kept = {**self._said.of(subject), alert.fingerprint: alert}
+        turns = self._said.put(subject, kept, now, "it stands in Alertmanager, and it is too early to say")
         if not self._is_begun:
             return turns
         if subject.check in _OF_TARGETS:
@@ -142,15 +136,6 @@ class Watcher:
             self._changed.add(subject.target)
             return turns + self._look_at_pools([subject.target], now)
         return turns + self._say_alive(now)
-
-    def _keep_unreachable(self, subject: ResultSubject, alert: Alert, now: dt.datetime) -> list[Turn]:
-        """Go on with what we said before we were started anew; what is not so any more ends by itself in minutes."""
-        url = subject.target.removeprefix(f"{self.publisher} ")
-        if url == subject.target or url not in self._unreachable or alert.starts_at is None:
-            return []
-        _, reason = self._unreachable[url]
-        self._unreachable[url] = alert.starts_at - self._gone_after, reason
-        return self._look_at_alertmanagers(now)
 
     # What comes of it.
 
@@ -162,7 +147,7 @@ class Watcher:
     @property
     def firing(self) -> list[str]:
         """Return the kinds of all that is said now."""
-        return [subject.check for subject in self._firing]
+        return [subject.check for subject in self._said]
 
     @property
     def gone_after(self) -> dt.timedelta:
@@ -172,27 +157,18 @@ class Watcher:
     @property
     def has_more(self) -> bool:
         """Say whether targets wait to be judged."""
-        return bool(self._to_see) or self._is_every_target_to_see
+        return self._agenda.has_more
 
     def look(self, now: dt.datetime, most: int = MOST_AT_ONCE) -> list[Turn]:
         """Judge what is due, and return what came of it."""
         self._is_begun = True
-        if self._is_every_target_to_see:
-            self._is_every_target_to_see = False
-            self._to_see.update(dict.fromkeys(self._view.targets))
+        self._agenda.gather(self._view.targets, now)
         if not self._setting.enabled:
             self._open.clear()
-            self._to_see.clear()
-            return [turn for subject in list(self._firing) for turn in self._put(subject, {}, now, "switched off")]
-        while self._due and self._due[0][0] <= now:
-            due_at, name = heapq.heappop(self._due)
-            if self._due_at.get(name) == due_at:
-                self._to_see[name] = None
-        turns: list[Turn] = []
-        for name in list(itertools.islice(self._to_see, most)):
-            del self._to_see[name]
-            turns += self._judge(name, now)
-        of_pools = {subject.target for subject in self._firing if subject.check in _OF_POOLS}
+            self._agenda.clear()
+            return [turn for subject in self._said for turn in self._said.end(subject, now, "switched off")]
+        turns = [turn for name in self._agenda.take(most) for turn in self._judge(name, now)]
+        of_pools = {subject.target for subject in self._said if subject.check in _OF_POOLS}
         turns += self._look_at_pools(self._pools.keys() | self._sizes.keys() | of_pools, now)
         return turns + self._say_alive(now) + self._look_at_alertmanagers(now)
 
@@ -202,10 +178,10 @@ class Watcher:
         self._error_lasts = _duration(self._setting.error_lasts, dt.timedelta(hours=1))
 
     def _stands_for_target(self, name: str) -> bool:
-        return any(about(kind, name) in self._firing for kind in _OF_TARGETS)
+        return any(about(kind, name) in self._said for kind in _OF_TARGETS)
 
     def _see(self, name: str, now: dt.datetime) -> list[Turn]:
-        self._to_see.pop(name, None)
+        self._agenda.strike(name)
         turns = self._judge(name, now)
         pool = self._pool_of.get(name)
         return turns + (self._look_at_pools([pool], now) if pool is not None else [])
@@ -215,7 +191,7 @@ class Watcher:
         target = self._view.target(name)
         self._place(name, target.pool if target else None)
         if target is None:
-            self._due_at.pop(name, None)
+            self._agenda.forget(name)
             return self._end(name, now, f"target {name} was removed")
         self._changed.add(target.pool)
         judged = judge(
@@ -226,18 +202,16 @@ class Watcher:
             not_before=self.not_before,
             error_lasts=self._error_lasts,
         )
-        self._due_at[name] = judged.look_again_at
-        if judged.look_again_at.year < dt.MAXYEAR:
-            heapq.heappush(self._due, (judged.look_again_at, name))
+        self._agenda.note_for(name, judged.look_again_at)
         if judged.is_well:
             self._open.get(target.pool, {}).pop(name, None)
-            return self._end(name, now, _WELL)
+            return self._end(name, now, WELL)
         self._open.setdefault(target.pool, {})[name] = judged
         turns: list[Turn] = []
         if not judged.late and not judged.may_be_late:
-            turns += self._put(about(ourselves.STALE_TARGET, name), {}, now, _WELL)
+            turns += self._said.end(about(ourselves.STALE_TARGET, name), now, WELL)
         if not judged.blind and not judged.may_be_blind:
-            turns += self._put(about(ourselves.BLIND_TARGET, name), {}, now, _WELL)
+            turns += self._said.end(about(ourselves.BLIND_TARGET, name), now, WELL)
         return turns
 
     def _place(self, name: str, pool: str | None) -> None:
@@ -254,7 +228,7 @@ class Watcher:
             self._sizes[pool] = self._sizes.get(pool, 0) + 1
 
     def _end(self, name: str, now: dt.datetime, reason: str) -> list[Turn]:
-        return [turn for kind in _OF_TARGETS for turn in self._put(about(kind, name), {}, now, reason)]
+        return [turn for kind in _OF_TARGETS for turn in self._said.end(about(kind, name), now, reason)]
 
     def _look_at_pools(self, names: Iterable[str], now: dt.datetime) -> list[Turn]:
         turns: list[Turn] = []
@@ -264,7 +238,7 @@ class Watcher:
             service = pool.service(now, self._gone_after) if size else "served"
             if service != "unknown":
                 alert = ourselves.blind_pool(name, size, self._prefix()) if service == "unserved" else None
-                turns += self._say(about(ourselves.BLIND_POOL, name), alert, now)
+                turns += self._said.say(about(ourselves.BLIND_POOL, name), alert, now)
             is_settled = pool.is_settled(now, self._gone_after)
             if is_settled != (name in self._settled):
                 self._settled ^= {name}
@@ -290,18 +264,18 @@ class Watcher:
         if may_begin and not are_many:
             for name in sorted(found):
                 turns += self._say_of_target(kind, name, found[name], now)
-        elif self._firing:
-            for name in [name for name in found if about(kind, name) in self._firing]:
+        else:
+            for name in [name for name in found if about(kind, name) in self._said]:
                 turns += self._say_of_target(kind, name, found[name], now)
         many = about(ourselves.STALE_MANY if is_late else ourselves.BLIND_MANY, pool)
         if are_many and may_begin:
             begins = (one.late_at if is_late else one.blind_at for one in found.values())
-            stands = next(iter(self._firing.get(many, {}).values()), None)
+            stands = next(iter(self._said.of(many).values()), None)
             since = (stands and stands.starts_at) or heapq.nsmallest(MOST_OF_A_POOL + 1, begins)[-1]
             make = ourselves.stale_many if is_late else ourselves.blind_many
-            turns += self._say(many, make(pool, list(found.values()), since, self._prefix()), now)
+            turns += self._said.say(many, make(pool, list(found.values()), since, self._prefix()), now)
         elif not are_many and self._is_seen(pool):
-            turns += self._say(many, None, now)
+            turns += self._said.say(many, None, now)
         return turns
 
     def _is_seen(self, pool: str) -> bool:
@@ -310,48 +284,24 @@ class Watcher:
 
     def _say_of_target(self, kind: str, name: str, judged: Judgement, now: dt.datetime) -> list[Turn]:
         target = self._view.target(name)
-        return self._say(about(kind, name), _OF_TARGETS[kind](target, judged, self._prefix()), now) if target else []
+        if target is None:
+            return []
+        return self._said.say(about(kind, name), _OF_TARGETS[kind](target, judged, self._prefix()), now)
 
     def _say_alive(self, now: dt.datetime) -> list[Turn]:
         alert = None
         if self._setting.enabled and self._setting.always_firing:
             since = self._view.written_at(self._view.setting_revision("dead-mans-switch"))
             alert = ourselves.alive(since, self._prefix())
-        return self._say(about(ourselves.ALIVE, ourselves.OURSELVES), alert, now)
+        return self._said.say(about(ourselves.ALIVE, ourselves.OURSELVES), alert, now)
 
     def _look_at_alertmanagers(self, now: dt.datetime) -> list[Turn]:
-        wanted = {
-            about(ourselves.BLIND_ALERTMANAGER, f"{self.publisher} {url}"): ourselves.blind_alertmanager(
-                url, self.publisher, reason, since + self._gone_after, self._prefix()
-            )
-            for url, (since, reason) in self._unreachable.items()
-            if now - since >= self._gone_after
-        }
+        wanted = self._unreachable.alerts(now, self._gone_after, self._prefix())
         over = [
-            subject
-            for subject in self._firing
-            if subject.check == ourselves.BLIND_ALERTMANAGER and subject not in wanted
+            subject for subject in self._said if subject.check == ourselves.BLIND_ALERTMANAGER and subject not in wanted
         ]
-        turns = [turn for subject in over for turn in self._put(subject, {}, now, "it can be reached again")]
-        return turns + [turn for subject, alert in wanted.items() for turn in self._say(subject, alert, now)]
-
-    def _say(self, subject: ResultSubject, alert: Alert | None, now: dt.datetime) -> list[Turn]:
-        wanted = {alert.fingerprint: alert} if alert is not None else {}
-        if not wanted and subject not in self._firing:
-            return []
-        return self._put(subject, wanted, now, alert.annotations["summary"] if alert is not None else _WELL)
-
-    def _put(self, subject: ResultSubject, wanted: Mapping[str, Alert], now: dt.datetime, reason: str) -> list[Turn]:
-        before = self._firing.pop(subject, {})
-        if wanted:
-            self._firing[subject] = dict(wanted)
-        fired = [self._states.fire(alert, subject, since=now, now=now, reason=reason) for alert in wanted.values()]
-        gone = [
-            self._states.resolve(fingerprint, subject, now=now, reason=reason)
-            for fingerprint in before
-            if fingerprint not in wanted
-        ]
-        return [turn for turn in (*fired, *gone) if turn]
+        turns = [turn for subject in over for turn in self._said.end(subject, now, "it can be reached again")]
+        return turns + [turn for subject, alert in wanted.items() for turn in self._said.say(subject, alert, now)]
 
 
 _OF_TARGETS: Final = {

@@ -54,10 +54,10 @@ def error(sequence: int, *, subject: ResultSubject = SUBJECT, stored_at: dt.date
 class Book:
     """A ledger with its configuration, which tests fill entry by entry, as the bucket would."""
 
-    def __init__(self, keeping: Keeping = Keeping()) -> None:  # noqa: B008
+    def __init__(self, keeping: Keeping = Keeping(), publisher: str = "publisher-1") -> None:  # noqa: B008
         self.view = Configuration()
         self._apply(subjects.setting_key("file", "installation"), b'{"url": "https://watchword.example/"}')
-        self.ledger = Ledger(self.view, keeping, "publisher-1")
+        self.ledger = Ledger(self.view, keeping, publisher)
 
     def _apply(self, key: str, data: bytes | None, now: dt.datetime = NOON) -> Change:
         return self.view.apply(key, data, self.view.revision + 1, now)

@@ -24,8 +24,10 @@ DUE = dt.timedelta(days=2)
 class Fleet(Book):
     """A book in which time goes by, with a checker in the pool as long as it is said to be there."""
 
-    def __init__(self, *targets: str, checks: tuple[str, ...] = ("superusers",)) -> None:
-        super().__init__()
+    def __init__(
+        self, *targets: str, checks: tuple[str, ...] = ("superusers",), publisher: str = "publisher-1"
+    ) -> None:
+        super().__init__(publisher=publisher)
         self.now = NOON
         self.is_served = True
         self.sequence = 0
@@ -377,8 +379,7 @@ def test_one_that_began_a_moment_ago_is_left_to_the_other_publisher() -> None:
 
 
 def test_what_only_another_publisher_can_see_is_left_to_it() -> None:
-    other = Fleet()
-    other.watcher.publisher = "publisher-2"
+    other = Fleet(publisher="publisher-2")
     other.watcher.alertmanagers({"http://am1:9093": "gone"}, other.now)
     other.pass_time(hours=1)
     fleet = Fleet()
