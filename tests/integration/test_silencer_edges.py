@@ -16,8 +16,8 @@ from shared.alertmanager_errors import AlertmanagerUnreachable, SilenceRefused
 from shared.configuration import Alertmanager
 from shared.mutes import Matcher, MuteResult, SilenceMade
 from tests.conftest import StartNats
+from tests.faults.http_faults import proxy_to
 from tests.integration.silencer_house import House, fire, house, own_name
-from tests.integration.silencer_wire import wire_to
 from watchword.embedded import EmbeddedServer
 
 NOBODY = "http://127.0.0.1:1"
@@ -118,19 +118,19 @@ class TestACluster:
         await cluster.close()
 
     async def test_asks_the_member_first_that_answered_last(self, client: AlertmanagerClient) -> None:
-        async with wire_to(client.url) as wire:
-            cluster = cluster_of(NOBODY, wire.url, client.url)
+        async with proxy_to(client.url) as proxy:
+            cluster = cluster_of(NOBODY, proxy.url, client.url)
             await cluster.silences()
             await cluster.silences()
-            assert len(wire.requests) == 2
+            assert len(proxy.requests) == 2
             await cluster.close()
 
     async def test_asks_no_second_member_about_a_silence_that_one_refused(self, client: AlertmanagerClient) -> None:
-        async with wire_to(client.url) as wire:
-            cluster = cluster_of(client.url, wire.url)
+        async with proxy_to(client.url) as proxy:
+            cluster = cluster_of(client.url, proxy.url)
             with pytest.raises(SilenceRefused):
                 await cluster.make(silence_on("x").model_copy(update={"matchers": ()}))
-            assert wire.requests == []
+            assert proxy.requests == []
             await cluster.close()
 
     async def test_without_any_member_that_answers_says_what_the_first_said(self) -> None:

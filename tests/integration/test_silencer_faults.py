@@ -20,6 +20,7 @@ from shared.configuration import Alertmanager
 from shared.declaring import declare
 from shared.streams import MUTES
 from tests.conftest import StartAlertmanager, StartNats
+from tests.faults.http_faults import LOST_ANSWER, Fault, Request, answers, proxy_to
 from tests.integration.silencer_house import (
     House,
     alert_of,
@@ -31,7 +32,6 @@ from tests.integration.silencer_house import (
     silences_of,
     unsilenced,
 )
-from tests.integration.silencer_wire import wire_to
 from watchword.embedded import EmbeddedServer
 from watchword.processes import free_port
 
@@ -55,6 +55,11 @@ def forget(server: EmbeddedServer) -> None:
     """Kill an Alertmanager and take its memory away."""
     server.process.kill()
     shutil.rmtree(server.log_path.parent / "state")
+
+
+def losing_answers_to_posts(request: Request) -> Fault | None:
+    """What is asked for happens, and nobody hears of it."""
+    return LOST_ANSWER if request.method == "POST" else None
 
 
 async def test_silences_that_an_alertmanager_lost_are_made_again(
@@ -243,29 +248,28 @@ async def test_a_cluster_gets_one_silence_and_the_next_member_is_asked_when_the_
 async def test_a_silence_whose_answer_was_lost_is_found_and_not_made_twice(
     place: House, alertmanager: EmbeddedServer, target: str
 ) -> None:
-    async with wire_to(alertmanager.url) as wire, AlertmanagerClient(alertmanager.url) as client:
-        wire.before_answer = lambda request: not request.startswith("POST")
-        await place.configure(Alertmanager(name="main", urls=(wire.url,)))
+    async with proxy_to(alertmanager.url) as proxy, AlertmanagerClient(alertmanager.url) as client:
+        proxy.rule = losing_answers_to_posts
+        await place.configure(Alertmanager(name="main", urls=(proxy.url,)))
         async with place.silencer(alertmanager_timeout_seconds=0.5):
             mute_id = await place.ask(target=target)
             await place.becomes(mute_id, "active")
         assert len(await silences_of(client, mute_id)) == 1
-        assert len([one for one in wire.requests if one.startswith("POST")]) == 1
+        assert len(proxy.asked("POST", "silences")) == 1
 
 
 async def test_a_silence_that_an_alertmanager_refuses_says_why_and_is_tried_again(
     place: House, alertmanager: EmbeddedServer, target: str
 ) -> None:
-    said = b'"exceeded maximum number of silences: 10"'
-    full = b"HTTP/1.1 400 Bad Request\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(said) + said
-    async with wire_to(alertmanager.url) as wire:
-        wire.instead = lambda request: full if request.startswith("POST") else None
-        await place.configure(Alertmanager(name="main", urls=(wire.url,)))
+    full = answers(400, b'"exceeded maximum number of silences: 10"')
+    async with proxy_to(alertmanager.url) as proxy:
+        proxy.rule = lambda request: full if request.method == "POST" else None
+        await place.configure(Alertmanager(name="main", urls=(proxy.url,)))
         async with place.silencer():
             mute_id = await place.ask(target=target)
             failed = await place.becomes(mute_id, "failed")
             assert "exceeded maximum number of silences" in str(failed.silences[0].error)
-            wire.instead = lambda _: None
+            proxy.rule = lambda _: None
             result = await place.becomes(mute_id, "active")
             assert result.silences[0].error is None
 
@@ -273,14 +277,14 @@ async def test_a_silence_that_an_alertmanager_refuses_says_why_and_is_tried_agai
 async def test_a_post_that_may_have_happened_is_not_sent_to_the_next_member(
     place: House, alertmanager: EmbeddedServer, target: str
 ) -> None:
-    async with wire_to(alertmanager.url) as first, wire_to(alertmanager.url) as second:
-        first.before_answer = lambda request: not request.startswith("POST")
+    async with proxy_to(alertmanager.url) as first, proxy_to(alertmanager.url) as second:
+        first.rule = losing_answers_to_posts
         await place.configure(Alertmanager(name="pair", urls=(first.url, second.url)))
         async with AlertmanagerClient(alertmanager.url) as client, place.silencer(alertmanager_timeout_seconds=0.5):
             mute_id = await place.ask(target=target)
             await place.becomes(mute_id, "active")
             assert len(await silences_of(client, mute_id)) == 1
-        assert not [one for one in second.requests if one.startswith("POST")]
+        assert not second.asked("POST", "silences")
 
 
 async def test_an_alertmanager_that_has_just_started_and_shows_nothing_yet_knows_no_fingerprint_as_unknown(
@@ -301,30 +305,21 @@ async def test_an_alertmanager_that_has_just_started_and_shows_nothing_yet_knows
 async def test_killed_between_making_a_silence_and_writing_it_there_is_one_silence(
     place: House, alertmanager: EmbeddedServer, target: str, tmp_path: Path
 ) -> None:
-    async with wire_to(alertmanager.url) as wire, AlertmanagerClient(alertmanager.url) as client:
-        await place.configure(Alertmanager(name="main", urls=(wire.url,)))
+    async with proxy_to(alertmanager.url) as proxy, AlertmanagerClient(alertmanager.url) as client:
+        await place.configure(Alertmanager(name="main", urls=(proxy.url,)))
         environment = {**os.environ, "WATCHWORD_NATS_URL": place.url, "WATCHWORD_ROUND_SECONDS": "0.5"}
         log_file = (tmp_path / "silencer.log").open("wb")
         victim = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "faststream", "run", "services.silencer.app:app",
             env=environment, stdout=log_file, stderr=log_file,
         )  # fmt: skip
-        died = asyncio.Event()
-
-        def kill(request: str) -> bool:
-            if request.startswith("POST") and not died.is_set():
-                with contextlib.suppress(ProcessLookupError):
-                    victim.send_signal(signal.SIGKILL)
-                died.set()
-                return False
-            return True
-
-        wire.before_answer = kill
+        proxy.rule = losing_answers_to_posts
         try:
             mute_id = await place.ask(target=target)
-            async with asyncio.timeout(60):
-                await died.wait()
-                await victim.wait()
+            await proxy.saw("POST", "silences", is_answered=True, seconds=60)
+            victim.send_signal(signal.SIGKILL)
+            await victim.wait()
+            proxy.rule = lambda _: None
         finally:
             log_file.close()
             if victim.returncode is None:
@@ -364,11 +359,11 @@ async def test_a_restarted_silencer_does_nothing_twice(place: House, alertmanage
         for mute_id in mutes:
             await place.becomes(mute_id, "active")
     before = (await place.jetstream.stream_info(MUTES)).state.last_seq
-    async with AlertmanagerClient(alertmanager.url) as client, wire_to(alertmanager.url) as wire:
-        await place.configure(Alertmanager(name="main", urls=(wire.url,)))
+    async with AlertmanagerClient(alertmanager.url) as client, proxy_to(alertmanager.url) as proxy:
+        await place.configure(Alertmanager(name="main", urls=(proxy.url,)))
         async with place.silencer(round_seconds=0.1):
-            await eventually(lambda: len(wire.requests) > 3, "several rounds")
-        assert all(one.startswith("GET") for one in wire.requests)
+            await eventually(lambda: len(proxy.requests) > 3, "several rounds")
+        assert all(one.method == "GET" for one in proxy.requests)
         for mute_id in mutes:
             assert len(await silences_of(client, mute_id)) == 1
     assert (await place.jetstream.stream_info(MUTES)).state.last_seq == before
