@@ -96,7 +96,8 @@ class Proxy:
                     return found[times - 1]
                 await self._news.wait()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take one connection."""
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -170,7 +171,7 @@ class Proxy:
 async def proxy_to(target: str) -> AsyncIterator[Proxy]:
     """Put a proxy before an Alertmanager, while the block lasts."""
     proxy = Proxy(target)
-    server = await asyncio.start_server(proxy._serve, LOCALHOST, 0)
+    server = await asyncio.start_server(proxy.serve, LOCALHOST, 0)
     proxy.url = f"http://{LOCALHOST}:{server.sockets[0].getsockname()[1]}"
     try:
         yield proxy

@@ -23,6 +23,7 @@ from tests.soak.alertmanagers import Alertmanagers
 from tests.soak.children import run
 from tests.soak.databases import Databases
 from tests.soak.doing import Hands
+from tests.soak.doors import door_to
 from tests.soak.harming import Harm
 from tests.soak.house import House
 from tests.soak.journal import Journal
@@ -69,7 +70,10 @@ async def soak(seed: int, minutes: float, is_cluster: bool | None, folder: Path)
         await asyncio.to_thread(databases.prepare, all_places)
         house.start_servers()
         await asyncio.to_thread(declare, house, run)
-        wire = await connected(house.nats_url)
+        wire = await connected(house.nats_url_of_the_referee)
+        doors = [door_to(url) for url in house.alertmanager_urls]
+        for door in doors:
+            await door.open()
         alertmanagers = Alertmanagers({house.member(at): url for at, url in enumerate(house.alertmanager_urls)})
         truth = Truth(planner.inventory)
         watcher = Watcher(truth, wire, alertmanagers, journal, record)
@@ -82,17 +86,19 @@ async def soak(seed: int, minutes: float, is_cluster: bool | None, folder: Path)
             record=record,
             folder=folder,
             dsn_of=databases.dsn_of(all_places),
-            alertmanager_urls=house.alertmanager_urls,
+            alertmanager_urls=[door.url for door in doors],
             built_in=built_in_checks(),
             environment=lambda: house.environment,
         )
-        harm = Harm(house, databases, wire, watcher.seen, journal, record)
+        harm = Harm(house, doors, databases, wire, watcher.seen, journal, record)
         whole = Soak(house, planner, hands, harm, watcher, alertmanagers, journal, record, say)
         try:
             await whole.run(minutes)
         finally:
             text = record.as_json(whole.counts())
             (folder / "record.json").write_text(text)
+            for door in doors:
+                await door.shut()
             await alertmanagers.close()
             await wire.close()
     say(text)

@@ -77,20 +77,23 @@ class Plant:
 
 @dataclass(frozen=True)
 class Fault:
-    """Do harm to one process. ``on`` names the subject whose next message sets it off, so that it hits a step of work;
-    at once when silent.
+    """Do harm to one process, or to what leads to it. ``on`` names the subject whose next message sets it off, so that
+    it hits a step of work; at once when silent. What is cut off loses its packets without being told; an Alertmanager
+    that is slow, refuses with a status or loses its answers does so to the stages alone.
     """
 
-    kind: Literal["kill", "pause", "restart", "sessions"]
+    kind: Literal["kill", "pause", "restart", "sessions", "cut", "slow", "refuse", "lose", "forget"]
     what: Literal["scheduler", "checker", "publisher", "silencer", "nats", "alertmanager", "postgresql", "mysql"]
     index: int = 0
     seconds: float = 0.0
     on: str | None = None
+    status: int = 0
 
     @property
     def name(self) -> str:
         """What it is counted as."""
-        length = f" {self.seconds:g} s" if self.kind == "pause" else ""
+        length = f" {self.seconds:g} s" if self.kind in {"pause", "cut"} else ""
+        length += f" {self.status}" if self.status else ""
         step = f" on {self.on}" if self.on else ""
         return f"{self.kind} {self.what}{length}{step}"
 

@@ -8,12 +8,13 @@ import contextlib
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.soak.actions import STAGES, Fault
 from tests.soak.children import Child
 from tests.soak.databases import Databases
+from tests.soak.doors import Door
 from tests.soak.house import House
 from tests.soak.journal import EVERYTHING, Journal
 from tests.soak.record import Record
@@ -26,6 +27,7 @@ AWAY_SECONDS = 1.5
 """How long a killed process stays away."""
 DATABASE_AWAY_SECONDS = 4.0
 """How long a restarted database stays away: long enough for runs that come to nothing."""
+STREAMS_WITH_CONSUMERS = ("CHECK_REQUESTS", "CHECK_RUNS", "CHECK_RESULTS")
 WHOLE_SECONDS = 90.0
 """How long is waited for both Alertmanagers to be whole before one is harmed."""
 
@@ -35,6 +37,8 @@ class Harm:
     """What doing harm needs."""
 
     house: House
+    doors: Sequence[Door]
+    """Before the Alertmanagers."""
     databases: Databases
     wire: Wire
     seen: Seen
@@ -106,13 +110,16 @@ class Harm:
             child.start()
 
     async def _harm_nats(self, fault: Fault) -> None:
+        if fault.kind == "forget":
+            await self._forget_consumer(fault)
+            return
         index = fault.index % len(self.house.nats)
         if fault.index == 0 and self.house.is_cluster:
             index = await self.wire.leader_of("CHECK_RESULTS", default=0)
             self.record.seen["faults that hit the leader of CHECK_RESULTS"] += 1
-        child = self.house.nats[index]
+        child = self.house.links[index] if fault.kind == "cut" else self.house.nats[index]
         self.record.faults[fault.name] += 1
-        if fault.kind == "pause":
+        if fault.kind in {"pause", "cut"}:
             child.pause()
             await asyncio.sleep(fault.seconds)
             child.resume()
@@ -131,7 +138,12 @@ class Harm:
                 return
             await asyncio.sleep(0.2)
         self.record.faults[fault.name] += 1
-        child = self.house.alertmanagers[fault.index]
+        child, door = self.house.alertmanagers[fault.index], self.doors[fault.index]
+        if fault.kind not in {"pause", "kill"}:  # its alerts have leases that are longer, so nothing is excused
+            door.unwell(fault.kind, fault.status)
+            await asyncio.sleep(fault.seconds)
+            door.well()
+            return
         watch.harm(member)
         if fault.kind == "pause":
             child.pause()
@@ -139,10 +151,22 @@ class Harm:
             child.resume()
         else:
             child.kill()
+            await door.shut()
             await asyncio.sleep(AWAY_SECONDS)
             child.start()
             await self._until(lambda: self.house.alertmanager_answers(fault.index), f"{child.name} answers")
+            await door.open()
         watch.mended(member, time.time())
+
+    async def _forget_consumer(self, fault: Fault) -> None:
+        """Delete a consumer, as an operator may by mistake: whose it is makes it again."""
+        stream = STREAMS_WITH_CONSUMERS[fault.index]
+        name = await self.wire.delete_consumer(stream)
+        if name is None:
+            self.record.skipped[f"{fault.name}: {stream} has none, or NATS is away"] += 1
+            return
+        self.record.faults[f"{fault.name} of {stream}"] += 1
+        self.journal.add([EVERYTHING], f"consumer {name} of {stream} was deleted")
 
     async def _harm_database(self, fault: Fault) -> None:
         self.record.faults[fault.name] += 1

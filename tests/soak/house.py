@@ -1,21 +1,24 @@
-"""Which processes make up the house, and with which settings do they run? NATS (one server, or a cluster of three), two
-Alertmanagers in a cluster, and nine stages. Times that a soak has no time to wait for are shortened by the stages' own
-settings; no code is changed. What they do to one another is for the referee.
+"""Which processes make up the house, and with which settings do they run? NATS (one server, or a cluster of three, each
+behind links that all but the referee go through), two Alertmanagers in a cluster, and nine stages. Times that a soak
+has no time to wait for are shortened by the stages' own settings; no code is changed. What they do to one another is
+for the referee.
 """
 
 import contextlib
 import http.client
-import json
 import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from examples.servers.programs import alertmanager_program, nats_program
 from tests.soak.children import LOCALHOST, Child, free_port, wait_until
+from tests.soak.servers_of_nats import Server, configuration, links_of
 
 PROGRAM = str(Path(sys.executable).parent / "watchword")
+LINKS = Path(__file__).parents[1] / "faults" / "links.py"
 START_SECONDS = 120.0
 POOLS_OF_CHECKERS = ("default", "default,far", "far")
 SETTINGS = {
@@ -49,10 +52,12 @@ class House:
     folder: Path
     is_cluster: bool
     nats: list[Child] = field(default_factory=list)
+    links: list[Child] = field(default_factory=list)
+    """By server of NATS: frozen, they drop every packet from and to it."""
     alertmanagers: list[Child] = field(default_factory=list)
     stages: dict[str, list[Child]] = field(default_factory=dict)
     alertmanager_ports: list[int] = field(default_factory=list)
-    nats_ports: list[int] = field(default_factory=list)
+    servers: list[Server] = field(default_factory=list)
     health_ports: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -68,8 +73,13 @@ class House:
 
     @property
     def nats_url(self) -> str:
-        """Where NATS is, for clients."""
-        return ",".join(f"nats://{LOCALHOST}:{port}" for port in self.nats_ports)
+        """Where NATS is, for the stages: behind the links."""
+        return ",".join(f"nats://{LOCALHOST}:{server.door}" for server in self.servers)
+
+    @property
+    def nats_url_of_the_referee(self) -> str:
+        """Where NATS is for somebody whom no harm is done to."""
+        return ",".join(f"nats://{LOCALHOST}:{server.port}" for server in self.servers)
 
     @property
     def replicas(self) -> int:
@@ -93,7 +103,8 @@ class House:
 
     def children(self) -> list[Child]:
         """Return all processes, those that use others first."""
-        return [*(child for stage in self.stages.values() for child in stage), *self.alertmanagers, *self.nats]
+        stages = (child for stage in self.stages.values() for child in stage)
+        return [*stages, *self.alertmanagers, *self.links, *self.nats]
 
     def member(self, index: int) -> str:
         """Return what an Alertmanager is called."""
@@ -101,7 +112,7 @@ class House:
 
     def start_servers(self) -> None:
         """Start NATS and the Alertmanagers, and wait until they answer."""
-        for child in (*self.nats, *self.alertmanagers):
+        for child in (*self.links, *self.nats, *self.alertmanagers):
             child.start()
         for number in range(len(self.nats)):
             wait_until(lambda at=number: self.takes_connections(at), f"nats-{number} takes connections", START_SECONDS)  # type: ignore[misc]  # mypy can't see the default's type
@@ -116,7 +127,7 @@ class House:
 
     def takes_connections(self, index: int) -> bool:
         """Say whether a NATS server is up."""
-        return _greets(self.nats_ports[index])
+        return _greets(self.servers[index].port)
 
     def alertmanager_answers(self, index: int) -> bool:
         """Say whether an Alertmanager is up."""
@@ -132,25 +143,19 @@ class House:
             child.kill()
 
     def _plan_nats(self) -> None:
-        count = 3 if self.is_cluster else 1
-        self.nats_ports = [free_port() for _ in range(count)]
-        routes = [free_port() for _ in range(count)]
-        for number, port in enumerate(self.nats_ports):
-            folder = self.folder / f"nats-{number}"
+        self.servers = [
+            Server(number, *(free_port() for _ in range(4))) for number in range(3 if self.is_cluster else 1)
+        ]
+        ways_out = {(one.number, other.number): free_port() for one in self.servers for other in self.servers}
+        for server in self.servers:
+            folder = self.folder / server.name
             folder.mkdir(parents=True)
-            configuration = folder / "nats.conf"
-            lines = [
-                f"server_name: soak-{number}",
-                f'listen: "{LOCALHOST}:{port}"',
-                f"jetstream {{ store_dir: {json.dumps(str(folder / 'store'))} }}",
-            ]
-            if self.is_cluster:
-                others = ", ".join(f'"nats://{LOCALHOST}:{route}"' for route in routes)
-                lines.append(f'cluster {{ name: soak, listen: "{LOCALHOST}:{routes[number]}", routes: [{others}] }}')
-            configuration.write_text("\n".join(lines) + "\n")
-            command = [str(nats_program()), "--config", str(configuration)]
-            log_path = self.logs / f"nats-{number}.log"
-            self.nats.append(Child(f"nats-{number}", lambda command=command: command, log_path))  # type: ignore[misc]  # mypy can't see the default's type
+            (folder / "nats.conf").write_text(configuration(server, self.servers, ways_out, folder / "store"))
+            command = [str(nats_program()), "--config", str(folder / "nats.conf")]
+            self.nats.append(Child(server.name, partial(list, command), self.logs / f"{server.name}.log"))
+            name = f"links-{server.number}"
+            command = [sys.executable, "-I", str(LINKS), *links_of(server, self.servers, ways_out)]
+            self.links.append(Child(name, partial(list, command), self.logs / f"{name}.log"))
 
     def _plan_alertmanagers(self) -> None:
         program = alertmanager_program()

@@ -18,6 +18,9 @@ SHORT_PAUSE, LONG_PAUSE = 10.0, 90.0
 MOST_MISSING = 3
 """Targets that are out of the inventory at a time."""
 LEASE_OUTLASTED_SECONDS = 20.0
+CUT_SECONDS = 30.0
+UNWELL_SECONDS = 45.0
+"""How long an Alertmanager is slow or refuses: shorter than the lease of its alerts."""
 
 DECK = (
     *(Fault("kill", stage, index) for stage in ("scheduler", "publisher", "silencer") for index in (0, 1)),
@@ -38,9 +41,15 @@ DECK = (
     Fault("kill", "nats", 0),
     Fault("kill", "nats", 1),
     Fault("pause", "nats", 2, SHORT_PAUSE),
+    Fault("cut", "nats", 0, CUT_SECONDS),
+    Fault("cut", "nats", 1, LONG_PAUSE),
+    *(Fault("forget", "nats", index) for index in range(3)),
     Fault("kill", "alertmanager", 0),
     Fault("kill", "alertmanager", 1),
     Fault("pause", "alertmanager", 0, SHORT_PAUSE),
+    Fault("slow", "alertmanager", 1, UNWELL_SECONDS),
+    *(Fault("refuse", "alertmanager", status % 2, UNWELL_SECONDS, status=status) for status in (429, 500, 503)),
+    Fault("lose", "alertmanager", 0, UNWELL_SECONDS),
     Fault("restart", "postgresql"),
     Fault("restart", "mysql"),
     Fault("sessions", "postgresql"),

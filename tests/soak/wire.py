@@ -60,6 +60,19 @@ class Wire:
         leader = (information.cluster.leader if information.cluster else None) or ""
         return int(leader.rpartition("-")[2]) if leader else default
 
+    async def delete_consumer(self, stream: str) -> str | None:
+        """Delete the durable consumer of a stream that has most to do, and return its name."""
+        jetstream = self._client.jetstream()
+        try:
+            consumers = [one for one in await jetstream.consumers_info(stream) if one.config.durable_name]
+            if not consumers:
+                return None
+            busiest = max(consumers, key=lambda one: (one.delivered.stream_seq if one.delivered else 0, one.name))
+            await jetstream.delete_consumer(stream, busiest.name)
+        except (NatsError, JetStreamError, TimeoutError):
+            return None
+        return busiest.name
+
     async def store(self, subject: str, body: bytes, message_id: str, *, try_seconds: float = 180.0) -> int:
         """Store a message once, whatever it takes, and return its sequence."""
         deadline = time.monotonic() + try_seconds

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "soak"
+TESTS = Path(__file__).parents[2]
+WHAT_HARMS = ("links", "http_faults")
+"""Modules of the tests of faults that stand between two programs and know neither."""
 PRODUCT = {"services", "shared", "watchword"}
-MODULES = sorted(FOLDER.glob("*.py"))
+MODULES = sorted([*(TESTS / "soak").glob("*.py"), *(TESTS / "faults" / f"{name}.py" for name in WHAT_HARMS)])
 
 
 def imported_by(path):
@@ -23,7 +25,8 @@ def test_the_referee_imports_nothing_of_the_product_and_nothing_of_other_tests(p
     for name in imported_by(path):
         first, *rest = name.split(".")
         assert first not in PRODUCT, f"{path.name} imports {name}"
-        assert first != "tests" or rest[:1] == ["soak"], f"{path.name} imports {name}"
+        is_known = rest[:1] == ["soak"] or rest in [["faults", harming] for harming in WHAT_HARMS]
+        assert first != "tests" or is_known, f"{path.name} imports {name}"
         # What starts servers is no part of what is judged.
         assert first != "examples" or rest[:1] == ["servers"], f"{path.name} imports {name}"
 
