@@ -9,6 +9,7 @@ has to act on it: what happened, where, and what to do. Failures of one stage al
     ├── StreamDiffers            the server kept a stream otherwise than asked
     ├── PublishRefused           a conditional write lost: the subject changed meanwhile
     ├── PublishUnconfirmed       no acknowledgement within the time for retries
+    │   └── StreamFull           a stream has no room left
     ├── NameRefused              a name can't become a subject token
     ├── MessageRefused           a message can't be handled: it becomes a dead letter
     ├── ConfigurationUnreadable  an entry of the bucket is not what this version understands
@@ -44,6 +45,10 @@ class PublishRefused(WatchwordError):
 
 class PublishUnconfirmed(WatchwordError):
     """The stream did not acknowledge a message within the time allowed for retries."""
+
+
+class StreamFull(PublishUnconfirmed):
+    """A stream has reached its limit and keeps what it has; it takes messages again when there is room."""
 
 
 class NameRefused(WatchwordError):

@@ -186,7 +186,7 @@ class CheckFinished(Event):
     target: str
     checks: list[str]
     covers: int
-    """The last sequence of CHECK_RUNS when the run began."""
+    """The last sequence of CHECK_RUNS when the run began; 0 when its results could not be stored: it answers none."""
     passed: int = 0
     failed: int = 0
     skipped: int = 0

@@ -15,7 +15,7 @@ from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError, ServiceUnavailableError
 
 from shared.addressed import EXPECTED_STREAM
-from shared.errors import PublishRefused, PublishUnconfirmed
+from shared.errors import PublishRefused, PublishUnconfirmed, StreamFull
 from shared.streams import stream_of
 
 RETRY_SECONDS = 30.0
@@ -23,6 +23,8 @@ ANSWER_SECONDS = 5.0
 """How long one try waits for its acknowledgement."""
 WRONG_LAST_SEQUENCE = 10071
 """JetStream's error code of a conditional write that lost."""
+STORE_FAILED = 10077
+"""Its code when a stream could not store a message, most often because a limit is reached: the text tells which."""
 WRITE_UNDER_WAY = (10164, 10158)
 """Its codes, in a cluster alone, while a write before this one is not decided yet: one on the same subject, or one with
 the same message id. It may be our own.
@@ -61,7 +63,8 @@ async def publish(
     """Store one message and return where. ``expected_last`` is the sequence that the subject's last message must have
     (0: none). The stream that must take it is the one of the subject when silent.
 
-    Raises ``PublishRefused`` when another message is there, ``PublishUnconfirmed`` after the time for retries.
+    Raises ``PublishRefused`` when another message is there, ``PublishUnconfirmed`` after the time for retries, and its
+    kind ``StreamFull`` at once: room is made by people, or by time.
     """
     sent = dict(headers or {})
     if message_id is not None:
@@ -83,6 +86,8 @@ async def publish(
         except APIError as refused:
             if refused.err_code in WRITE_UNDER_WAY:
                 raise AnotherWriteUnderWay from None
+            if refused.err_code == STORE_FAILED and "maximum" in (refused.description or ""):
+                raise StreamFull(_full(subject, expected, refused)) from None
             raise
 
     try:
@@ -111,6 +116,13 @@ async def publish(
         message = f"{subject}: its last message is another than {expected_last}"
         raise PublishRefused(message) from None
     raise AssertionError("unreachable")  # pragma: no cover
+
+
+def _full(subject: str, stream: str | None, refused: APIError) -> str:
+    return (
+        f"{subject}: {stream or 'its stream'} has no room left ({refused.description}). Purge what nobody needs, or "
+        "give it more with: nats stream edit --max-bytes"
+    )
 
 
 async def _last_if_ours(jetstream: JetStreamContext, stream: str, subject: str, message_id: str) -> int | None:

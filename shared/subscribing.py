@@ -26,7 +26,7 @@ from shared.addressed import require
 from shared.dead_letters import DeadLetter, bury
 from shared.declaring import ensure_consumer
 from shared.ending import end
-from shared.errors import MessageRefused, PublishUnconfirmed, StreamDiffers, StreamMissing
+from shared.errors import MessageRefused, PublishUnconfirmed, StreamDiffers, StreamFull, StreamMissing
 from shared.following import Stored
 from shared.streams import Consumer
 from shared.telemetry import DEAD_LETTERS, HANDLING_SECONDS, MESSAGES
@@ -40,6 +40,8 @@ MOST_DELIVERIES = 5
 FIRST_RETRY_SECONDS = 0.5
 """After a handler failed; twice as long each time."""
 LONGEST_RETRY_SECONDS = 30.0
+HANDED_BACK_SECONDS = 60.0
+"""How long a stage is unready after NATS did not take what came of a message, unless the next one goes well."""
 DRAIN_SECONDS = 7.0
 """How long what was begun may go on when the stage stops; then it is handed back, and all of it takes ten at most."""
 _MOST_REMEMBERED = 1000
@@ -111,6 +113,8 @@ class Subscriptions:
         self._busy = 0
         self._failures: dict[tuple[str, int], str] = {}
         """How the messages failed that are tried again, for the reason of their dead letter."""
+        self._handed_back: dict[tuple[str, str], tuple[str, float]] = {}
+        """Why a consumer's last message was handed back because NATS did not take what came of it, and when."""
         self._watch: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()
         self.is_draining = False
@@ -188,6 +192,7 @@ class Subscriptions:
         """Return what keeps this stage from consuming, for people; empty when all is well."""
         now = time.monotonic()
         found = list(self._problems.values())
+        found += sorted({why for why, at in self._handed_back.values() if now - at < HANDED_BACK_SECONDS})
         found += sorted({gate.problem for gate in self._gates if gate.problem})
         idle = [gate for gate in self._gates if not self._busy and now - gate.fetched_at > SILENT_SECONDS]
         if idle:
@@ -254,12 +259,17 @@ class Subscriptions:
                     await self._bury(stored, consumer, str(refused))
                     outcome = "dead_letter"
             await message.ack()
+            self._handed_back.pop((consumer.stream, consumer.name), None)
         except HandBack as back:
             await self._hand_back(message, back.delay_seconds)
             return "handed_back"
         except (PublishUnconfirmed, StreamMissing, NatsError, TimeoutError) as away:
-            log.warning("handed back, NATS is away", subject=stored.subject, error=str(away) or type(away).__name__)
-            await self._hand_back(message, 1.0)
+            why = str(away) or type(away).__name__
+            is_full = isinstance(away, StreamFull)
+            self._handed_back[consumer.stream, consumer.name] = (f"handed back: {why}", time.monotonic())
+            event = "handed back, a stream is full" if is_full else "handed back, NATS is away"
+            log.warning(event, subject=stored.subject, error=why)
+            await self._hand_back(message, _retry_seconds(deliveries) if is_full else 1.0)
             return "handed_back"
         except asyncio.CancelledError:
             await self._hand_back(message, 0)
@@ -270,7 +280,7 @@ class Subscriptions:
             if len(self._failures) >= _MOST_REMEMBERED:
                 self._failures.clear()
             self._failures[consumer.stream, stored.sequence] = f"{type(bug).__name__}: {bug}"
-            await self._hand_back(message, min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(deliveries, 10)))
+            await self._hand_back(message, _retry_seconds(deliveries))
             return "failed"
         return outcome
 
@@ -294,6 +304,10 @@ class Subscriptions:
         sequence = await bury(self._jetstream, letter, stream_created=information.created)
         DEAD_LETTERS.labels(self._stage).inc()
         log.warning("refused a message", subject=stored.subject, reason=reason, dead_letter=sequence)
+
+
+def _retry_seconds(deliveries: int) -> float:
+    return float(min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(deliveries, 10)))
 
 
 async def _leave_as_it_is(message: NatsMessage) -> NatsMessage:

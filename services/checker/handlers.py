@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Sequence
 
 import structlog
+from nats.errors import Error as NatsError
 
 from services.checker import covered, telemetry
 from services.checker import split as splitting
@@ -17,7 +18,7 @@ from shared.checks import Check
 from shared.cloudevents import headers_of
 from shared.configuration import Configuration
 from shared.dead_letters import DeadLetter, bury
-from shared.errors import LeaseLost, MessageRefused, NameRefused
+from shared.errors import LeaseLost, MessageRefused, NameRefused, PublishUnconfirmed, StreamMissing
 from shared.events import CheckAccepted, CheckFinished, CheckRequested, RunRequested
 from shared.following import Stored
 from shared.publishing import publish
@@ -31,6 +32,8 @@ from shared.targets import Target
 log = structlog.get_logger(__name__)
 
 PARTS_AT_A_TIME = 256
+LONGEST_END_SECONDS = 3.0
+"""For saying that a run could not store its results: the target waits for its lease meanwhile."""
 NO_ENGINE = "none"
 """The engine in the check.finished of a target that is gone: nobody knows it any more."""
 
@@ -187,7 +190,11 @@ async def _with_lease(
     if attempt >= covered.MOST_STARTS:
         await _give_up(checker, stored, begun)
         return "given_up"
-    finished = await perform(checker, begun)
+    try:
+        finished = await perform(checker, begun)
+    except (PublishUnconfirmed, StreamMissing):
+        await _end_without_results(checker, begun)
+        raise
     _log_finished(finished, asked)
     return "run"
 
@@ -229,6 +236,24 @@ async def _nothing_to_do(
     )
     await announce_finished(checker, engine, asked.what, finished)
     log.info("nothing to run", target=asked.target, what=asked.what, reason=reason)
+
+
+async def _end_without_results(checker: Checker, begun: Begun) -> None:
+    """End a run whose results could not be stored: it answers nothing, and its start does not count as one of those
+    that took their checker with them. Otherwise a full store would have every request given up.
+    """
+    finished = CheckFinished(
+        run=begun.lease.token,
+        target=begun.target.name,
+        checks=[],
+        covers=0,
+        started_at=checker.now(),
+        duration_ms=0.0,
+        runs_created=begun.runs_created,
+    )
+    with contextlib.suppress(PublishUnconfirmed, NatsError, TimeoutError):
+        async with asyncio.timeout(LONGEST_END_SECONDS):
+            await announce_finished(checker, begun.target.engine, begun.what, finished)
 
 
 async def _give_up(checker: Checker, stored: Stored, begun: Begun) -> None:

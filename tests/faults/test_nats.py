@@ -1,10 +1,11 @@
-"""NATS dies and comes back on its data while everything works; and its store is full: nothing is lost, nothing flickers,
-and whoever waits for room says so.
+"""NATS dies and comes back on its data while everything works; and its store is full: nothing is lost, nothing
+flickers, and whoever waits for room says so.
 """
 
 import asyncio
 
-from tests.faults.whole import Whole
+from shared.streams import CHECK_RESULTS
+from tests.faults.whole import MUTED, STEADY, Whole
 from watchword.embedded import EmbeddedServer
 
 
@@ -37,3 +38,32 @@ async def test_nats_killed_and_restarted_again_and_again_loses_no_request_and_mo
         await whole.ready()
         await whole.works()
     assert len(acknowledged) > 10
+
+
+async def test_a_full_store_of_results_is_said_and_when_there_is_room_again_the_work_goes_through(whole: Whole) -> None:
+    await whole.begin()
+    jetstream = whole.pipeline.fleet.jetstream
+    information = await jetstream.stream_info(CHECK_RESULTS)
+    full = information.state.bytes + 10
+    async with whole.steady():
+        await jetstream.update_stream(information.config, max_bytes=full)
+        ends = len(await whole.pipeline.fleet.all_events("check.finished.>"))
+        whole.truth.weaken(3)
+        asked = await whole.check()
+        await whole.unready("checker", saying="maximum bytes exceeded")
+
+        async def is_tried_again() -> bool:
+            starts = await whole.pipeline.fleet.all_events("check.started.>")
+            return len(starts) >= ends + 5
+
+        await whole.until(is_tried_again, "more tries than a request has that kills its checker", 120)
+        # Nobody was told that the run ended, nothing was given up, and the request still waits for it.
+        assert len([one for one in await whole.pipeline.fleet.all_events("check.finished.>") if one["covers"]]) == ends
+        assert await whole.pipeline.fleet.count("DEAD_LETTERS") == 0
+        assert await whole.pipeline.fleet.count("CHECK_RUNS") == 1
+        await jetstream.update_stream(information.config, max_bytes=information.config.max_bytes)
+        asked_again = await whole.check()  # takes the place of the one that waits for its next try
+        await whole.until_rows({STEADY, MUTED, 3}, "what waited for room")
+        await whole.answered([asked, asked_again])
+        await whole.ready()
+    assert await whole.pipeline.fleet.count("DEAD_LETTERS") == 0

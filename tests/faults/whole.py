@@ -146,7 +146,9 @@ class Whole:
             last.update(await self.rows())
             return set(last) == rows
 
-        await self._eventually(look, lambda: f"{what}: alerts of {sorted(rows)}, not of {sorted(last)}", timeout_seconds)
+        await self._eventually(
+            look, lambda: f"{what}: alerts of {sorted(rows)}, not of {sorted(last)}", timeout_seconds
+        )
 
     async def silences(self) -> list[dict[str, Any]]:
         """Return the silences that are in force."""

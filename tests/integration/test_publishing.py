@@ -10,7 +10,7 @@ from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, BadRequestError, NoStreamResponseError, ServiceUnavailableError
 
 from shared import publishing
-from shared.errors import PublishRefused, PublishUnconfirmed
+from shared.errors import PublishRefused, PublishUnconfirmed, StreamFull
 from shared.publishing import publish
 from tests.conftest import StartNats
 from tests.integration.nats_clients import connected
@@ -195,4 +195,14 @@ async def test_what_the_server_will_never_take_is_raised_at_once(start_nats: Sta
             await publish(jetstream, "s.a", b"x" * 1000)
         with pytest.raises(BadRequestError):
             await publish(jetstream, "s.a", b"x", stream="ANOTHER")
+        assert time.monotonic() - began < 15
+
+
+async def test_a_stream_without_room_is_said_at_once_with_what_to_do(start_nats: StartNats) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        full = api.StreamConfig(name="S", subjects=["s.>"], max_bytes=50, discard=api.DiscardPolicy.NEW)
+        await jetstream.add_stream(full)
+        began = time.monotonic()
+        with pytest.raises(StreamFull, match=r"no room left \(maximum bytes exceeded\).*--max-bytes"):
+            await publish(jetstream, "s.a", b"x" * 100)
         assert time.monotonic() - began < 15
