@@ -112,8 +112,8 @@ class Proxy:
             self.requests.append(request)
             self._news.set()
             await self._answer(request, fault, fields, (reader, writer))
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # the client has gone, or nobody is behind us: its connection ends, too
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the client has gone, nobody is behind us, or this ends (which asyncio's servers can't bear)
         finally:
             writer.transport.abort()
 
