@@ -204,10 +204,12 @@ class Configuration:
             match parts:
                 case ("target", name):
                     target = None if data is None else Target.model_validate_json(data)
+                    _require_name(name, target)
                     self.targets[name] = Entry(target, revision)
                     change = Change("target", name, revision, is_removal)
                 case ("check", name):
                     check = None if data is None else Check.model_validate_json(data)
+                    _require_name(name, check)
                     self.checks[name] = Entry(check, revision)
                     change = Change("check", name, revision, is_removal)
                 case ("setting", _, kind, *names) if kind in SETTING_MODELS:
@@ -295,3 +297,10 @@ class Configuration:
         """Return the newest revision that set or removed something, 0 when nothing ever did."""
         entries = (self.settings.get((origin, kind, *names)) for origin in ORIGINS)
         return max((entry.revision for entry in entries if entry), default=0)
+
+
+def _require_name(name: str, value: Target | Check | None) -> None:
+    """Raise ``NameRefused`` for an entry that speaks of something else than its key: two keys would be one thing."""
+    if value is not None and value.name != name:
+        message = f"it is about {value.name!r}, and its key about {name!r}"
+        raise NameRefused(message)

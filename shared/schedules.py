@@ -23,7 +23,8 @@ SHORTEST_INTERVAL = dt.timedelta(seconds=1)
 LONGEST_INTERVAL = dt.timedelta(days=366)
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_DURATION = re.compile(r"(?:[0-9]+[wdhms])+")
+_DURATION = re.compile(r"(?:[0-9]{1,12}[wdhms])+")
+"""Python reads no number of thousands of digits; one of a dozen is longer than a year in any unit, or padded."""
 ALLOWED = "standard, frequent, rare, a duration such as 90s, 15m, 12h or 1d, or cron such as '30 3 * * 1 Europe/Berlin'"
 
 

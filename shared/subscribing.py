@@ -111,8 +111,8 @@ class Subscriptions:
         self._consumers: dict[tuple[str, str], Consumer] = {}
         self._problems: dict[tuple[str, str], str] = {}
         self._busy = 0
-        self._failures: dict[tuple[str, int], str] = {}
-        """How the messages failed that are tried again, for the reason of their dead letter."""
+        self._failures: dict[tuple[str, int], tuple[int, str]] = {}
+        """How often the messages failed that are tried again, and how, for the reason of their dead letter."""
         self._handed_back: dict[tuple[str, str], tuple[str, float]] = {}
         """Why a consumer's last message was handed back because NATS did not take what came of it, and when."""
         self._watch: asyncio.Task[None] | None = None
@@ -128,7 +128,9 @@ class Subscriptions:
         slots: int = 1,
         most_deliveries: int | None = MOST_DELIVERIES,
     ) -> None:
-        """Give a consumer this many slots. ``most_deliveries`` None: handing back is normal for it, never give up."""
+        """Give a consumer this many slots. ``most_deliveries`` None: handing back is normal for it, and only what fails
+        so often here is given up.
+        """
         self._consumers[consumer.stream, consumer.name] = consumer
 
         async def receive(message: NatsMessage) -> None:
@@ -243,17 +245,19 @@ class Subscriptions:
             metadata.timestamp.astimezone(dt.UTC),
         )
         deliveries = metadata.num_delivered
+        place = consumer.stream, stored.sequence
         try:
             async with _held(message, consumer.ack_wait_seconds / 3):
                 try:
                     require(consumer.stream, stored.headers, addressed_only=self._addressed_only)
-                    if most_deliveries is not None and deliveries > most_deliveries:
-                        why = self._failures.pop((consumer.stream, stored.sequence), f"see the log of {self._stage}")
+                    failures, why = self._failures.get(place, (0, f"see the log of {self._stage}"))
+                    if deliveries > most_deliveries if most_deliveries is not None else failures >= MOST_DELIVERIES:
                         await self._bury(stored, consumer, f"given up at delivery {deliveries}: {why}")
+                        self._failures.pop(place, None)
                         outcome = "dead_letter"
                     else:
                         await handle(stored, deliveries)
-                        self._failures.pop((consumer.stream, stored.sequence), None)
+                        self._failures.pop(place, None)
                         outcome = "done"
                 except MessageRefused as refused:
                     await self._bury(stored, consumer, str(refused))
@@ -277,9 +281,10 @@ class Subscriptions:
         except Exception as bug:
             # A bug of ours. The message is tried again a few times, then it is a dead letter like any other.
             log.exception("failed to handle a message", subject=stored.subject, sequence=stored.sequence)
+            failures, _ = self._failures.pop(place, (0, ""))
             if len(self._failures) >= _MOST_REMEMBERED:
-                self._failures.clear()
-            self._failures[consumer.stream, stored.sequence] = f"{type(bug).__name__}: {bug}"
+                del self._failures[next(iter(self._failures))]
+            self._failures[place] = failures + 1, f"{type(bug).__name__}: {bug}"
             await self._hand_back(message, _retry_seconds(deliveries))
             return "failed"
         return outcome

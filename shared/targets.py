@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shared.checks import Engine
+from shared.subjects import LONGEST_NAME_BYTES
 
 SECRET_VARIABLE_PREFIX = "WATCHWORD_SECRET_"  # noqa: S105 (a prefix of variables' names)
 
@@ -43,6 +44,17 @@ def _below_the_folder(path: str) -> str:
         message = f"a secret's file is a path below the checkers' secrets folder, without '..': not {path!r}"
         raise ValueError(message)
     return path
+
+
+def _not_too_long(name: str) -> str:
+    if len(name.encode("utf-8", "surrogatepass")) > LONGEST_NAME_BYTES:
+        message = f"is longer than {LONGEST_NAME_BYTES} bytes"
+        raise ValueError(message)
+    return name
+
+
+Name = Annotated[str, StringConstraints(min_length=1), AfterValidator(_not_too_long)]
+"""What can stand in a subject. One that can't would spoil every request that comes to it, for all others, too."""
 
 
 class SecretReference(BaseModel):
@@ -93,7 +105,7 @@ class Target(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=120)]
+    name: Name
     engine: Engine
     host: str = "localhost"
     """A host name, an address, or for PostgreSQL the folder of a socket; for MongoDB also ``a:27017,b:27017``."""
@@ -104,7 +116,7 @@ class Target(BaseModel):
     tls: Tls = Tls(mode="prefer")
     options: dict[str, str] = Field(default_factory=dict)
     labels: Annotated[dict[str, str], AfterValidator(_target_labels)] = Field(default_factory=dict)
-    pool: Annotated[str, StringConstraints(min_length=1, max_length=120)] = "default"
+    pool: Name = "default"
     parameters: dict[str, dict[str, bool | int | float | str | tuple[str, ...]]] = Field(default_factory=dict)
     """Overrides of check parameters on this target: ``{check: {parameter: value}}``."""
 

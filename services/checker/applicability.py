@@ -7,12 +7,14 @@ import re
 from services.checker.engines.protocol import Server
 from shared.checks import Check
 
-_BOUND = re.compile(r"^(>=|<=|>|<|==?)\s*(\d+(?:\.\d+)*)$")
+_NUMBERS = r"\d{1,18}(?:\.\d{1,18})*"
+"""Not any number of digits: Python reads no number of thousands, and a server may say what it likes."""
+_BOUND = re.compile(rf"^(>=|<=|>|<|==?)\s*({_NUMBERS})$")
 
 
 def version_numbers(version: str) -> tuple[int, ...]:
     """Return the leading numbers of a version: ``10.11.19-MariaDB`` is (10, 11, 19); empty when it has none."""
-    found = re.match(r"\d+(?:\.\d+)*", version.strip())
+    found = re.match(_NUMBERS, version.strip())
     return tuple(int(number) for number in found[0].split(".")) if found else ()
 
 

@@ -3,13 +3,16 @@ request is split, since what a run has answered needs no other one; ``covered.py
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 from nats.aio.client import Client
 from nats.js import JetStreamContext
+from pydantic import ValidationError
 
 from services.checker.covered import Begun, Covers, Ended
 from shared import subjects
+from shared.errors import NameRefused
 from shared.events import CheckFinished, CheckStarted
 from shared.following import Stored
 from shared.reading import last_messages, last_sequence
@@ -32,9 +35,10 @@ async def events_of(client: Client, target: Target, what: str) -> tuple[list[End
     begin: Begun | None = None
     for message in await last_messages(client, CHECK_EVENTS, filters):
         if message.subject == filters[1]:
-            begin = Begun(CheckStarted.model_validate_json(message.data), message.stored_at)
+            with contextlib.suppress(ValidationError):
+                begin = Begun(CheckStarted.model_validate_json(message.data), message.stored_at)
         else:
-            ends.append(_ended(message))
+            ends += _ended(message)
     return ends, begin, next((end for end in ends if end.what == what), None)
 
 
@@ -43,10 +47,13 @@ async def ends_of(client: Client, targets: Sequence[Target]) -> dict[str, list[E
     found: dict[str, list[Ended]] = {target.name: [] for target in targets}
     filters = [subjects.finished_of(target.engine, target.name) for target in targets]
     for message in await last_messages(client, CHECK_EVENTS, filters):
-        found[subjects.name_of(message.subject.split(".")[3])].append(_ended(message))
+        found[subjects.name_of(message.subject.split(".")[3])] += _ended(message)
     return found
 
 
-def _ended(message: Stored) -> Ended:
-    what = subjects.name_of(message.subject.split(".")[4])
-    return Ended(what, CheckFinished.model_validate_json(message.data), message.stored_at)
+def _ended(message: Stored) -> list[Ended]:
+    # Others may write there, too. What can't be read says nothing: at worst, what was answered is run again.
+    with contextlib.suppress(ValidationError, NameRefused):
+        what = subjects.name_of(message.subject.split(".")[4])
+        return [Ended(what, CheckFinished.model_validate_json(message.data), message.stored_at)]
+    return []

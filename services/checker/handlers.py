@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import structlog
 from nats.errors import Error as NatsError
+from pydantic import ValidationError
 
 from services.checker import covered, telemetry
 from services.checker import split as splitting
@@ -122,7 +123,10 @@ async def _is_accepted(checker: Checker, request_id: str) -> bool:
     last = await last_message(checker.jetstream, CHECK_EVENTS, subjects.accepted(request_id))
     if last is None:
         return False
-    event = CheckAccepted.model_validate_json(last.data)
+    try:
+        event = CheckAccepted.model_validate_json(last.data)
+    except ValidationError:  # not ours: the request is split once more, and its parts coalesce
+        return False
     return event.part == event.parts
 
 
@@ -249,7 +253,7 @@ async def _end_without_results(checker: Checker, begun: Begun) -> None:
         covers=0,
         started_at=checker.now(),
         duration_ms=0.0,
-        runs_created=begun.runs_created,
+        runs_created=begun.covers.runs_created,
     )
     with contextlib.suppress(PublishUnconfirmed, NatsError, TimeoutError):
         async with asyncio.timeout(LONGEST_END_SECONDS):

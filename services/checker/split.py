@@ -17,6 +17,8 @@ from shared.targets import Target
 
 MOST_TARGETS_NOW = 8
 """A request for more targets waits in the lane ``bulk``, so that a person who waits for one is never behind it."""
+MOST_GLOBS = 200
+_GLOB = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +114,14 @@ def _matching(patterns: Iterable[str], names: Sequence[str]) -> tuple[list[str],
     known = set(names)
     matched: set[str] = set()
     unknown: list[str] = []
+    globs = 0
     for pattern in dict.fromkeys(patterns):
-        found = {pattern} if pattern in known else {name for name in names if fnmatchcase(name, pattern)}
+        is_glob = pattern not in known and not _GLOB.isdisjoint(pattern)
+        globs += is_glob
+        if globs > MOST_GLOBS:  # each is compared with every name, and meanwhile nothing else is done here
+            message = f"more than {MOST_GLOBS} globs in one list; write names, or several requests"
+            raise MessageRefused(message)
+        found = {name for name in names if fnmatchcase(name, pattern)} if is_glob else {pattern} & known
         matched |= found
         if not found:
             unknown.append(pattern)

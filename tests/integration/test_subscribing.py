@@ -156,12 +156,18 @@ async def test_handing_back_holds_no_slot(start_nats: StartNats) -> None:
         await until(lambda: seen == [b"busy", b"free"], "the next one is handled")
 
 
+@pytest.mark.parametrize(
+    "most_deliveries", [pytest.param(5, id="counted"), pytest.param(None, id="handing-back-is-normal")]
+)
 async def test_a_failing_handler_is_tried_again_ever_later_and_then_gives_up(
-    start_nats: StartNats, monkeypatch: pytest.MonkeyPatch
+    start_nats: StartNats, monkeypatch: pytest.MonkeyPatch, most_deliveries: int | None
 ) -> None:
     monkeypatch.setattr("shared.subscribing.FIRST_RETRY_SECONDS", 0.02)
     server, handled = start_nats(), Handled(errors=[RuntimeError("a bug")] * 9)
-    async with connected(server, is_declared=True) as (_, jetstream), consuming(server, handled):
+    async with (
+        connected(server, is_declared=True) as (_, jetstream),
+        consuming(server, handled, most_deliveries=most_deliveries),
+    ):
         await jetstream.publish("check.requested", b"poison")
         await jetstream.publish("check.requested", b"fine")
         await until(lambda: is_done(jetstream), "given up")

@@ -6,7 +6,13 @@ from services.checker.engines.protocol import Server
 
 @pytest.mark.parametrize(
     ("version", "numbers"),
-    [("10.11.19-MariaDB-0+deb12u1", (10, 11, 19)), ("18.6", (18, 6)), ("8.2.11", (8, 2, 11)), ("devel", ())],
+    [
+        ("10.11.19-MariaDB-0+deb12u1", (10, 11, 19)),
+        ("18.6", (18, 6)),
+        ("8.2.11", (8, 2, 11)),
+        ("devel", ()),
+        ("9" * 5000, (int("9" * 18),)),
+    ],
 )
 def test_version_is_its_leading_numbers(version, numbers):
     assert version_numbers(version) == numbers
@@ -24,6 +30,7 @@ def test_version_is_its_leading_numbers(version, numbers):
         (">=10.2, <12", "12.0.1-MariaDB", False),
         ("=8.0", "8.0.36", True),
         ("", "1", True),
+        (">=" + "9" * 5000, "1", False),
     ],
 )
 def test_bounds_on_the_version_decide(inventory, bounds, version, applies):

@@ -1,6 +1,6 @@
 import pytest
 
-from services.checker.split import MOST_TARGETS_NOW, accepted, split
+from services.checker.split import MOST_GLOBS, MOST_TARGETS_NOW, accepted, split
 from shared import subjects
 from shared.errors import MessageRefused
 from shared.events import LONGEST_LIST_OF_NAMES, CheckRequested
@@ -115,3 +115,11 @@ def test_accepted_names_every_target_in_parts_that_fit_a_message(inventory):
     ]
     assert events[0].unknown == ["unknown"]
     assert all((event.id, event.first, event.sequence) == ("mine", 11, 3) for event in events)
+
+
+def test_names_without_end_are_taken_and_globs_without_end_are_refused(fleet):
+    names = [f"n{number}" for number in range(20_000)]
+    result = split(CheckRequested(targets=[*names, *["orders-*"] * 1000]), fleet.view, "1-1")
+    assert (targets_of(result), len(result.unknown)) == (["orders-db", "orders-replica"], 20_000)
+    with pytest.raises(MessageRefused, match=f"more than {MOST_GLOBS} globs in one list; write names"):
+        split(CheckRequested(targets=[f"*{name}*" for name in names]), fleet.view, "1-1")

@@ -108,7 +108,6 @@ def test_a_check_that_is_on_for_one_target_only_is_followed_there() -> None:
     [
         pytest.param(lambda w: w.schedule("every full moon", "p"), id="unknown-schedule"),
         pytest.param(lambda w: w.schedule("x" * 121, "p"), id="schedule-too-long-for-a-subject"),
-        pytest.param(lambda w: w.put(a_target("t1", pool="ü" * 100)), id="pool-too-long-for-a-subject"),
     ],
 )
 def test_what_cant_be_scheduled_is_told_and_the_others_go_on(setting: Callable[[Written], Change]) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import subjects
+from shared.checks import Check
 from shared.configuration import (
     SETTING_MODELS,
     Alertmanager,
@@ -18,6 +19,7 @@ from shared.configuration import (
     Muting,
     RiskAccepted,
 )
+from shared.targets import Target
 from tests.unit.shared.inventory import Written, a_check, a_target
 
 
@@ -202,3 +204,19 @@ def test_reading_only_the_last_of_each_key_gives_the_same_view_as_reading_all(
         if body != b"{":  # of what can't be read, the last readable value stays with who saw it
             name = key.removeprefix("target.")
             assert everything.targets[name] == snapshot.targets[name]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        pytest.param(subjects.target_key("t"), a_target("another"), id="target"),
+        pytest.param(subjects.check_key("t"), a_check("another"), id="check"),
+    ],
+)
+def test_an_entry_that_speaks_of_something_else_than_its_key_is_not_believed(key: str, value: Target | Check) -> None:
+    view = Configuration()
+    change = view.apply(key, value.model_dump_json().encode(), 1)
+    assert change.kind == "unreadable"
+    assert "it is about 'another', and its key about 't'" in view.unreadable[key]
+    assert not view.all_targets()
+    assert not view.all_checks()

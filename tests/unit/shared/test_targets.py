@@ -108,3 +108,10 @@ def test_a_target_comes_back_as_it_was_written() -> None:
         parameters={"c": {"threshold": 5, "names": ("a", "b")}},
     )
     assert Target.model_validate_json(target.model_dump_json()) == target
+
+
+@pytest.mark.parametrize("field", ["name", "pool"])
+def test_a_name_that_can_not_stand_in_a_subject_is_refused(field: str) -> None:
+    assert a_target(**{field: "ü" * 60})
+    with pytest.raises(ValidationError, match="is longer than 120 bytes"):
+        a_target(**{field: "ü" * 61})
