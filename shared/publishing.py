@@ -104,7 +104,7 @@ async def publish(
             with attempt:
                 return await send()
     except PASSING as passing:  # before APIError, of which one of them is a kind
-        message = f"{subject}: no acknowledgement within {retry_seconds:g} s ({type(passing).__name__})"
+        message = f"{subject}: no acknowledgement within {retry_seconds:g} s ({_reason(passing, expected)})"
         raise PublishUnconfirmed(message) from None
     except APIError as refused:
         if refused.err_code != WRONG_LAST_SEQUENCE:
@@ -116,6 +116,14 @@ async def publish(
         message = f"{subject}: its last message is another than {expected_last}"
         raise PublishRefused(message) from None
     raise AssertionError("unreachable")  # pragma: no cover
+
+
+def _reason(passing: Exception, stream: str | None) -> str:
+    reason = type(passing).__name__
+    if stream is not None and isinstance(passing, NoStreamResponseError):
+        # Nobody answers for a stream that has no leader at the moment either.
+        return f"{reason}; does {stream} exist? Run: watchword init"
+    return reason
 
 
 def _full(subject: str, stream: str | None, refused: APIError) -> str:

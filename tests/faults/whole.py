@@ -201,10 +201,21 @@ class Whole:
         """Ask for a run, and return the request's sequence."""
         return await self.publish(subjects.CHECK_REQUESTED, {"targets": ["one"], "requested_by": "the test"})
 
+    def new_row(self) -> int:
+        """Return a row that no alert was ever about."""
+        self._next_row += 1
+        return self._next_row
+
+    async def repair(self, row: int) -> None:
+        """Repair one weakness, and see its alert end."""
+        rows = set(await self.rows()) - {row}
+        self.truth.execute(f"DELETE FROM {self.truth.name} WHERE id = {row}")
+        await self.check()
+        await self.until_rows(rows, "a repaired weakness")
+
     async def works(self, *, mutes: bool = True) -> None:
         """See a weakness become an alert, be muted, be heard again, and end."""
-        self._next_row += 1
-        row, standing = self._next_row, set(await self.rows())
+        row, standing = self.new_row(), set(await self.rows())
         self.truth.weaken(row)
         await self.check()
         await self.until_rows(standing | {row}, "a new weakness")
@@ -212,9 +223,7 @@ class Whole:
             mute_id = await self.mute(row)
             assert len(await self.silences_of(row)) == 1
             await self.unmute(mute_id)
-        self.truth.execute(f"DELETE FROM {self.truth.name} WHERE id = {row}")
-        await self.check()
-        await self.until_rows(standing, "a repaired weakness")
+        await self.repair(row)
 
     @contextlib.asynccontextmanager
     async def steady(self) -> AsyncIterator[Witness]:
