@@ -52,6 +52,7 @@ def make_silencer(settings: SilencerSettings) -> tuple[FastStream, Stage]:
         await workers.follow_configuration()
         running[:] = [(tending, workers)]
         stage.more_problems.append(lambda: [memory.problem] if memory.problem else [])
+        stage.more_problems.append(workers.problems)
         stage.closing.append(workers.close)
         stage.spawn(workers.keep(), "compare with the Alertmanagers")
         stage.spawn(tending.keep(settings.round_seconds, settings.waiting_seconds), "tend the mutes")

@@ -54,6 +54,8 @@ class Rounds:
         self.cluster = cluster
         self.bell = asyncio.Event()
         """Rung when something changed."""
+        self.problem: str | None = None
+        """Why no round can be made, when that will not pass by itself; None when all is well."""
         self._jetstream = jetstream
         self._memory = memory
         self._is_configured = is_configured
@@ -80,11 +82,14 @@ class Rounds:
         """Compare once and act. Returns False when something has to be tried again soon."""
         try:
             async with _leased(self._jetstream, f"silencer/{self.cluster.name}", self._holder) as lease:
-                return await self._compare(lease)
+                is_good = await self._compare(lease)
         except PASSING as passing:
             reason = str(passing) or type(passing).__name__
+            self.problem = reason if isinstance(passing, StreamMissing | PublishUnconfirmed) else self.problem
             log.warning("a round was given up", alertmanager=self.cluster.name, reason=reason)
             return False
+        self.problem = None
+        return is_good
 
     async def _compare(self, lease: Lease) -> bool:
         wanted = await self._memory.catch_up()

@@ -90,6 +90,10 @@ class Workers:
                     task.result()  # a bug of ours: it ends the stage's task, which readiness and the log tell
             await self.follow_configuration()
 
+    def problems(self) -> list[str]:
+        """Return what keeps the Alertmanagers from being looked at, for people."""
+        return sorted({worker.rounds.problem for worker in self._workers.values() if worker.rounds.problem})
+
     async def close(self) -> None:
         """End all workers."""
         for one in list(self._workers):
