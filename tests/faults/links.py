@@ -1,6 +1,7 @@
 """A TCP link that can be harmed: everything that goes through it is passed on, until its packets are dropped (what was
-sent waits, what is connected stays, nobody is told) or it is cut (connections are reset, new ones refused). In a test
-it is an object; ``python -m tests.faults.links FROM:TO …`` is a process of links between ports of this machine, which
+sent waits, what is connected stays, nobody is told), it is cut (connections are reset, new ones refused, or each is
+reset after so many bytes of its answers), or something else answers in the place of whoever is there. In a test it is
+an object; ``python -m tests.faults.links FROM:TO …`` is a process of links between ports of this machine, which
 SIGSTOP turns into one that drops every packet and SIGCONT into one that was only slow.
 """
 
@@ -21,6 +22,10 @@ class Link:
         self.port = 0
         self.connections = 0
         """How many were ever made."""
+        self.answer_bytes: int | None = None
+        """After so many bytes of answers each new connection is reset; None: never."""
+        self.stranger: bytes | None = None
+        """What every new connection hears instead of who is there; None: nobody else answers."""
         self._is_open = asyncio.Event()
         self._is_open.set()
         self._server: asyncio.Server | None = None
@@ -78,10 +83,14 @@ class Link:
         self._writers.add(writer)
         try:
             await self._is_open.wait()
+            if self.stranger is not None:
+                writer.write(self.stranger)
+                await reader.read()  # until the other side has enough of it
+                return
             far_reader, far_writer = await asyncio.open_connection(LOCALHOST, self.to_port)
             self._writers.add(far_writer)
             try:
-                await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
+                await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer, self.answer_bytes))
             finally:
                 self._writers.discard(far_writer)
                 far_writer.transport.abort()
@@ -91,11 +100,18 @@ class Link:
             self._writers.discard(writer)
             writer.transport.abort()
 
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(_CHUNK):
+    async def _copy(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most_bytes: int | None = None
+    ) -> None:
+        while data := await reader.read(_CHUNK if most_bytes is None else most_bytes):
             await self._is_open.wait()
             writer.write(data)
             await writer.drain()
+            if most_bytes is not None:
+                most_bytes -= len(data)
+                if most_bytes <= 0:
+                    message = "as many bytes as were to pass"
+                    raise ConnectionAbortedError(message)
         with contextlib.suppress(OSError, RuntimeError):
             writer.write_eof()
 
