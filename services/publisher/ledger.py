@@ -71,6 +71,10 @@ class Ledger:
         subject, result = received.subject, received.result
         if received.sequence <= standing.sequence:
             return []
+        if standing.verdict is not None and received.stored_at < standing.verdict.stored_at:
+            # Of a backup that was put back: it was overtaken before, and what overtook it is known here alone.
+            standing.sequence = received.sequence
+            return []
         verdict = Verdict(
             result.status == "withdrawn",
             result.run,
@@ -108,14 +112,15 @@ class Ledger:
         return turns
 
     def stream_restarted(self, now: dt.datetime) -> list[Turn]:
-        """Note that the stream is another one: what was known stays, but any verdict from now on is newer."""
+        """Note that the stream is another one: what was known stays, until a verdict that was stored later."""
         self.watcher.stream_restarted(now)
         turns: list[Turn] = []
         for subject, standing in list(self._standings.items()):
             standing.sequence = standing.error_sequence = 0
             standing.error_at = None
             if not standing.alerts:
-                self._drop(subject)
+                if standing.verdict is None:
+                    self._drop(subject)
                 continue
             standing.unconfirmed_since = standing.unconfirmed_since or now
             self._unconfirmed.add(subject)

@@ -23,7 +23,9 @@ MARKER = re.compile(r"\[watchword:([0-9]{1,19}-[0-9]{1,19})\]")
 _BEFORE = dt.timedelta(minutes=5)
 """A start that is past on every clock: Alertmanager makes it its own present, and never waits for it."""
 _OLDER = dt.timedelta(hours=1)
-"""A silence that began this long before its mute was asked for is another's: ids come again after a restored backup."""
+"""A silence that began this long before its mute was asked for is another's, for ids come again after a restored backup;
+within it, one counts that is exactly what the mute has made, for Alertmanager's clock may be behind.
+"""
 _SHORTER = dt.timedelta(seconds=2)
 """Alertmanager keeps milliseconds; an end this much earlier than asked for was set by somebody."""
 
@@ -129,8 +131,18 @@ def unavailable(mutes: Mapping[str, Mute], *, alertmanager: str, reason: str, no
 
 def _is_of(silence: Silence, mute: Mute, alertmanager: str) -> bool:
     recorded = mute.silence_in(alertmanager)
-    is_recorded = recorded is not None and recorded.silence_id == silence.id
-    return is_recorded or silence.starts_at >= mute.stored_at - _OLDER
+    if recorded is not None and recorded.silence_id == silence.id:
+        return True
+    if silence.starts_at >= mute.stored_at:
+        return True
+    # Either Alertmanager's clock is behind, and it is what we made; or it is another's that had the same id.
+    return silence.starts_at >= mute.stored_at - _OLDER and _is_as_made(silence, mute)
+
+
+def _is_as_made(silence: Silence, mute: Mute) -> bool:
+    matchers = as_set(silence.matchers)
+    is_known = mute.result is not None and (matchers == as_set(mute.result.matchers) or matchers in mute.former)
+    return is_known and mute.ends_at is not None and abs(silence.ends_at - mute.ends_at) < _SHORTER
 
 
 def _ended(mute: Mute, marked: _Marked, alertmanager: str) -> list[Action]:

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -76,6 +77,7 @@ class Whole:
     place: dict[str, Any]
     http: httpx.AsyncClient
     ports: dict[str, int] = field(default_factory=dict)
+    processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
     _next_row: int = 10
 
     async def begin(self, **environments: dict[str, str]) -> None:
@@ -97,7 +99,16 @@ class Whole:
     def start(self, stage: str, name: str = "", **environment: str) -> None:
         """Start a stage, and remember where it tells how it is."""
         port = self.ports[name or stage] = free_port()
-        self.pipeline.start(stage, WATCHWORD_HTTP_PORT=str(port), **{"WATCHWORD_ROUND_SECONDS": "2", **environment})
+        self.processes[name or stage] = self.pipeline.start(
+            stage, WATCHWORD_HTTP_PORT=str(port), **{"WATCHWORD_ROUND_SECONDS": "2", **environment}
+        )
+
+    def stop(self, name: str) -> None:
+        """Ask a stage to end, and wait until it did."""
+        process = self.processes.pop(name)
+        del self.ports[name]
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
 
     async def problems(self) -> dict[str, list[str]]:
         """Return what each stage says that is wrong with it; one that does not answer says so."""
