@@ -93,6 +93,7 @@ class Delivery:
             batch = self._outbox.take(self._clock.elapsed(), MOST_ALERTS)
             if not batch:
                 continue
+            began = self._clock.elapsed()
             try:
                 await self._poster.post(batch)
                 self._unsent, failures = None, 0
@@ -104,7 +105,9 @@ class Delivery:
                 if self._unsent is None:
                     log.warning("alerts wait", alertmanager=self.url, alerts=len(batch), reason=str(failed))
                 self._unsent = str(failed)
-                await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, 0.2 * 2**failures))
+                # Waiting for an answer in vain was pause enough: many batches must not take twice their time.
+                pause_seconds = min(LONGEST_PAUSE_SECONDS, 0.2 * 2**failures)
+                await asyncio.sleep(max(0.0, pause_seconds - (self._clock.elapsed() - began)))
                 failures = min(failures + 1, 10)
 
     async def _wait_for_work(self) -> None:

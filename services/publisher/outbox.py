@@ -21,19 +21,23 @@ class Outbox:
         self._due_at: dict[str, float] = {}
         self._heap: list[tuple[float, str]] = []
         self._refused: dict[str, int] = {}
+        self._failed: set[str] = set()
 
     def __len__(self) -> int:
-        return len(self._urgent)
+        return len(self._urgent) + len(self._failed)
 
     def urge(self, fingerprints: Iterable[str]) -> int:
         """Send these as soon as possible, in this order, and return how many waited already: they keep their place."""
         before, asked = len(self._urgent), 0
         for asked, fingerprint in enumerate(fingerprints, 1):  # noqa: B007 (counted, for it may be an iterator)
             self._urgent.setdefault(fingerprint)
+            self._failed.discard(fingerprint)
         return asked - (len(self._urgent) - before)
 
     def take(self, at: float, most: int) -> list[str]:
-        """Take out what is to be sent now, what changed first. Each goes on with ``sent``, ``hand_back`` or nothing."""
+        """Take out what is to be sent now, what changed first. Each goes on with ``sent``, ``failed``, ``hand_back`` or
+        nothing.
+        """
         taken: list[str] = []
         while self._urgent and len(taken) < most:
             fingerprint, _ = self._urgent.popitem(last=False)
@@ -43,6 +47,7 @@ class Outbox:
             due_at, fingerprint = heapq.heappop(self._heap)
             if self._due_at.get(fingerprint) == due_at:  # else something newer overtook this entry
                 del self._due_at[fingerprint]
+                self._failed.discard(fingerprint)
                 taken.append(fingerprint)
         return taken
 
@@ -54,9 +59,20 @@ class Outbox:
             self._due_at[fingerprint] = due_at
             heapq.heappush(self._heap, (due_at, fingerprint))
 
+    def failed(self, fingerprints: Iterable[str], at: float) -> None:
+        """Let these come again after everything that has waited longer: what fails again and again, because the other
+        side is too slow for it, must not keep the rest from being tried.
+        """
+        for fingerprint in fingerprints:
+            if fingerprint not in self._urgent:
+                self._failed.add(fingerprint)
+                self._due_at[fingerprint] = at
+                heapq.heappush(self._heap, (at, fingerprint))
+
     def hand_back(self, fingerprints: Sequence[str]) -> None:
-        """Put back to the front what could not be sent."""
+        """Put back to the front what was not tried."""
         for fingerprint in reversed(fingerprints):
+            self._failed.discard(fingerprint)
             self._urgent[fingerprint] = None
             self._urgent.move_to_end(fingerprint, last=False)
 

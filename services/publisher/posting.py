@@ -73,7 +73,7 @@ class Poster:
             return
         except AlertmanagerError:
             telemetry.ERRORS.labels(self._client.url).inc(len(fingerprints))
-            self._outbox.hand_back(fingerprints)
+            self._outbox.failed(fingerprints, self._clock.elapsed())
             raise
         except BaseException:  # cut off or cancelled
             self._outbox.hand_back(fingerprints)

@@ -63,6 +63,37 @@ def test_what_changes_while_it_is_under_way_goes_out_again() -> None:
     assert queue.take(1, 10) == ["a"]
 
 
+def test_what_failed_comes_behind_what_was_not_tried_yet() -> None:
+    queue = outbox("a", "b", "c", "d")
+    queue.failed(queue.take(0, 2), 5)
+    assert len(queue) == 4
+    queue.urge(["e"])
+    assert queue.take(5, 2) == ["c", "d"]
+    queue.failed(["c", "d"], 10)
+    assert queue.take(10, 3) == ["e", "a", "b"]
+    assert queue.take(10, 3) == ["c", "d"]
+    assert len(queue) == 0
+
+
+def test_what_failed_is_tried_before_what_became_due_later() -> None:
+    queue = outbox("a")
+    queue.sent(queue.take(0, 1), 0)
+    queue.urge(["b"])
+    queue.failed(queue.take(RESEND - 1, 1), RESEND - 1)
+    assert queue.take(RESEND, 1) == ["b"]
+    assert queue.take(RESEND, 1) == ["a"]
+
+
+def test_what_failed_and_changed_meanwhile_waits_once_and_at_its_place() -> None:
+    queue = outbox("a", "b")
+    taken = queue.take(0, 1)
+    queue.urge(["a"])
+    queue.failed(taken, 0)
+    assert len(queue) == 2
+    assert queue.take(0, 10) == ["b", "a"]
+    assert queue.take(1000, 10) == []
+
+
 def test_what_could_not_be_sent_is_the_first_again() -> None:
     queue = outbox("a", "b", "c")
     queue.hand_back(queue.take(0, 2))
@@ -151,6 +182,12 @@ class Posting(RuleBasedStateMachine):
     @rule()
     def it_arrives(self) -> None:
         self.queue.sent(self.under_way, self.at)
+        self.under_way = []
+
+    @rule()
+    def it_is_refused_or_not_answered(self) -> None:
+        self.queue.failed(self.under_way, self.at)
+        self.changed.update(self.under_way)
         self.under_way = []
 
     @rule()
