@@ -3,8 +3,12 @@ if nothing had happened: each alert once, each transition told once, nothing lef
 """
 
 import json
+import shutil
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
+
+import httpx
 
 from shared import subjects
 from shared.reading import last_messages
@@ -12,6 +16,7 @@ from shared.streams import LEASES, bucket_stream
 from tests.e2e.processes import Pipeline
 from tests.faults.http_faults import Proxy
 from tests.integration.checker_fleet import eventually
+from watchword.embedded import EmbeddedServer
 
 ENGINE = "postgresql"
 
@@ -83,15 +88,54 @@ async def no_dead_letters(pipeline: Pipeline) -> None:
     assert (await pipeline.fleet.jetstream.stream_info("DEAD_LETTERS")).state.messages == 0
 
 
-async def shown(pipeline: Pipeline, count: int, seconds: float = 60.0) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Shows:
+    """One Alertmanager, as anybody sees it."""
+
+    url: str
+
+    async def ask(self, resource: str) -> list[dict[str, Any]]:
+        async with httpx.AsyncClient() as client:
+            response = await client.get(f"{self.url.rstrip('/')}/api/v2/{resource}")
+            response.raise_for_status()
+            return list(response.json())
+
+    async def alerts(self) -> list[dict[str, Any]]:
+        return await self.ask("alerts")
+
+    async def silences(self) -> list[dict[str, Any]]:
+        return await self.ask("silences")
+
+    async def muted(self) -> list[str]:
+        """Return which targets the living silences are about."""
+        return sorted(
+            matcher["value"]
+            for silence in await self.silences()
+            for matcher in silence["matchers"]
+            if matcher["name"] == "service_name" and silence["status"]["state"] != "expired"
+        )
+
+    async def rows(self) -> set[str]:
+        """Return the rows that the alerts are about."""
+        return {one["labels"]["row"] for one in await self.alerts()}
+
+
+async def shown(where: Pipeline | Shows, count: int, seconds: float = 60.0) -> list[dict[str, Any]]:
     """Wait until so many alerts fire, and return them."""
+    found: list[dict[str, Any]] = []
 
-    async def look() -> list[dict[str, Any]] | None:
-        alerts = await pipeline.alerts()
-        return alerts if len(alerts) == count else None
+    async def look() -> bool:
+        found[:] = await where.alerts()
+        return len(found) == count
 
-    found: list[dict[str, Any]] = await eventually(look, f"{count} alerts", seconds) if count else []
+    await eventually(look, f"{count} alerts", seconds)
     return found
+
+
+def forget(server: EmbeddedServer) -> None:
+    """Kill an Alertmanager and take its memory away."""
+    server.process.kill()
+    shutil.rmtree(server.log_path.parent / "state")
 
 
 def rows_posted(proxy: Proxy) -> list[set[str]]:

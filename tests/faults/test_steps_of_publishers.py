@@ -53,6 +53,15 @@ def weak(count: int = 1) -> list[dict]:
     return [{**one, "failing_since": BEGAN.isoformat()} for one in rows(count)]
 
 
+async def told_of(pipeline: Pipeline, target: str, count: int) -> None:
+    """Wait until all transitions of a target were told, for this is not about them."""
+
+    async def look() -> bool:
+        return sum(about == target for _, about, _, _ in await told(pipeline)) == count
+
+    await eventually(look, f"{count} events", 30)
+
+
 def posts(scene: Scene) -> list[Request]:
     """Return the posts of alerts that came so far."""
     return scene.proxy.asked("POST", "alerts")
@@ -66,6 +75,7 @@ async def in_the_middle_of_a_batch(pipeline: Pipeline, target: str) -> None:
     async with harmed(pipeline) as scene:
         scene.proxy.rule = lambda one: Fault(until=never) if one.is_to("POST", "alerts") and posts(scene) else None
         await scene.proxy.saw("POST", "alerts", times=2)
+        await told_of(pipeline, target, 400)
         kill(scene.process)
         assert [len(one.content) > 100 for one in posts(scene)] == [True, True]
 
@@ -76,6 +86,7 @@ async def before_its_post(pipeline: Pipeline, target: str) -> None:
         scene.proxy.rule = lambda one: RESET if one.is_to("POST", "alerts") else None
         await verdict(pipeline, "c", *weak(), target=target)
         await scene.proxy.saw("POST", "alerts")
+        await told_of(pipeline, target, 1)
         kill(scene.process)
 
 
@@ -85,6 +96,7 @@ async def after_its_post(pipeline: Pipeline, target: str) -> None:
         scene.proxy.rule = lambda one: LOST_ANSWER if one.is_to("POST", "alerts") else None
         await verdict(pipeline, "c", *weak(), target=target)
         await scene.proxy.saw("POST", "alerts", is_answered=True)
+        await told_of(pipeline, target, 1)
         kill(scene.process)
 
 
@@ -114,14 +126,14 @@ async def before_it_acknowledges(pipeline: Pipeline, target: str) -> None:
 
 
 STEPS = {
-    before_it_acknowledges: 3,  # first, for what is acknowledged later may be what another left
+    before_it_acknowledges: 3,
+    after_it_withdrew: 0,
+    before_it_withdraws: 0,
     in_the_middle_of_a_batch: 400,
     before_its_post: 1,
     after_its_post: 1,
-    before_it_withdraws: 0,
-    after_it_withdrew: 0,
 }
-"""With the alerts that each must have at the end."""
+"""With the alerts that each must have at the end. First those that take a message with them when they die."""
 
 
 async def eventually_of(pipeline: Pipeline, target: str, statuses: list[str]) -> None:
