@@ -75,7 +75,8 @@ async def at_rest(pipeline: Pipeline, *streams: str, seconds: float = 60.0) -> N
     async def look() -> bool:
         for stream in streams:
             for consumer in await pipeline.fleet.jetstream.consumers_info(stream):
-                if consumer.num_pending or consumer.num_ack_pending:
+                is_shared = consumer.config.durable_name is not None  # the others are readers, of the dead, too
+                if is_shared and (consumer.num_pending or consumer.num_ack_pending):
                     return False
         leases = [subjects.bucket_subject(LEASES, ">")]
         held = await last_messages(pipeline.fleet.client, bucket_stream(LEASES), leases)
