@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import example, given
+from hypothesis import strategies as st
+from nats.aio.client import Client
 from pydantic import SecretStr
 
 from shared import connecting
@@ -91,3 +94,17 @@ def test_settings_come_from_variables_of_ours(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("NATS_URL", "nats://not-ours:4222")
     read = ProcessSettings()  # type: ignore[call-arg]
     assert (read.nats_url, read.http_port) == ("nats://elsewhere:4222", 8080)
+
+
+LINES = st.lists(
+    st.binary(max_size=12)
+    | st.sampled_from(
+        [b"ce-id: a/b", b"ce-id:\tc", b" x : y ", b"a b: c", b"\xc3\xbc: 1", b"u: \xff\xc3", b"\x1cn: 1", b":"]
+    )
+)
+
+
+@given(LINES.map(b"\r\n".join))
+@example(b"Nats-Stream: CHECK_RESULTS\r\nce-type: a: b\r\n\r\n")
+def test_headers_are_read_as_nats_py_reads_them(raw: bytes) -> None:
+    assert connecting.SafeClient._parse_header_lines(raw) == Client._parse_header_lines(raw)
