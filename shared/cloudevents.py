@@ -17,6 +17,7 @@ from shared.errors import MessageRefused
 from shared.events import Event
 
 SPECIFICATION_VERSION = "1.0"
+_JSON = "application/json"
 EventModel = TypeVar("EventModel", bound=Event)
 
 
@@ -31,7 +32,7 @@ def headers_of(kind: str, *, source: str, identifier: str, at: dt.datetime) -> d
         "ce-source": quote(source, safe="/:@._-~"),
         "ce-id": quote(identifier, safe="/:@._-~="),
         "ce-time": at.astimezone(dt.UTC).isoformat().replace("+00:00", "Z"),
-        "content-type": "application/json",
+        "content-type": _JSON,
     }
 
 
@@ -40,6 +41,20 @@ def read(model: type[EventModel], data: bytes, headers: Mapping[str, str] | None
 
     Raises ``MessageRefused`` with a reason for people: not UTF-8, not JSON, not an object, or the first wrong field.
     """
+    if headers and headers.get("content-type") == _JSON and not _may_be_structured(data):
+        # As our own programs write: in one step, which takes a third of the time.
+        try:
+            return model.model_validate_json(data)
+        except ValidationError:
+            return _read_thoroughly(model, data, headers)
+    return _read_thoroughly(model, data, headers)
+
+
+def _may_be_structured(data: bytes) -> bool:
+    return b"specversion" in data or (b"\\" in data and b"\\u" in data)  # a name may be written in escapes
+
+
+def _read_thoroughly(model: type[EventModel], data: bytes, headers: Mapping[str, str] | None) -> EventModel:
     body = _json_object(data)
     lowered = {name.lower(): value for name, value in (headers or {}).items()}
     is_structured = lowered.get("content-type", "").startswith("application/cloudevents+json") or (

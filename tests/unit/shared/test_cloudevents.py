@@ -6,7 +6,7 @@ import datetime as dt
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.cloudevents import headers_of, read
@@ -121,3 +121,36 @@ def test_our_own_events_are_read_back() -> None:
     event = RunRequested(schedule="30 3 * * 1 Europe/Berlin", due_at=dt.datetime(2026, 11, 23, tzinfo=dt.UTC))
     headers = headers_of("check.requested", source="host", identifier="1", at=dt.datetime.now(dt.UTC))
     assert read(RunRequested, event.to_bytes(), headers) == event
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.sampled_from(["failed", "1"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+RESULT_FIELDS = st.sampled_from([*CheckResult.model_fields, "specversion", "type", "source", "data", "other"])
+PLAIN_RESULT = {"status": "passed", "engine": "e", "target": "t", "check": "c"}
+BODIES = st.binary(max_size=20) | st.dictionaries(RESULT_FIELDS, VALUES, max_size=6).flatmap(
+    lambda fields: st.booleans().map(
+        lambda is_ascii: json.dumps({**PLAIN_RESULT, **fields}, ensure_ascii=is_ascii).encode(errors="replace")
+    )
+)
+
+
+@given(BODIES)
+@example(body({**PLAIN_RESULT, "started_at": 1795176000, "duration_ms": "1.5"}))
+@example(body({**PLAIN_RESULT, "other": "\ud800"}))
+@example(b'{"status": "failed", "status": "passed", "engine": "e", "target": "t", "check": "c", "duration_ms": NaN}')
+@example(b'{"status": "passed", "engine": "e", "target": "t", "check": "c", "other": "\xff"}')
+@example(b'{"\\u0073pecversion": "1.0", "type": "t", "source": "s", "data": {}}')
+@example(
+    b'{"status": "passed", "engine": "e", "target": "t", "check": "c", "other": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"
+)
+def test_the_header_of_our_own_programs_changes_nothing_but_the_time_that_reading_takes(data: bytes) -> None:
+    read_both_ways = []
+    for headers in ({"content-type": "application/json"}, {"Content-Type": "application/json"}):
+        try:
+            read_both_ways.append(repr(read(CheckResult, data, headers)))
+        except MessageRefused as refused:
+            read_both_ways.append(str(refused))
+    assert read_both_ways[0] == read_both_ways[1]
