@@ -12,8 +12,8 @@ import asyncio
 import contextlib
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 import structlog
 from nats.aio.msg import Msg
@@ -37,9 +37,8 @@ so far, and for so long, the leader may tell less than was read already without 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """One message of a stream."""
+class Stored(NamedTuple):
+    """One message of a stream. A tuple, for they are made by the hundred thousand."""
 
     subject: str
     sequence: int
@@ -203,20 +202,17 @@ class Follower:
     def _receive(self, message: Msg, generation: int, present: int) -> None:
         if generation != self._generation or self._is_broken:
             return
-        metadata = message.metadata
-        sequence = metadata.sequence.stream
-        if metadata.sequence.consumer != self._expected_delivery:  # something was dropped on its way
+        sequence, delivery, nanoseconds, pending = _place(message.reply)
+        if delivery != self._expected_delivery:  # something was dropped on its way
             self._is_broken = True
             self._advanced.set()
             return
         self._expected_delivery += 1
         if sequence > self.applied:
-            stored = Stored(
-                message.subject, sequence, message.data, message.headers or {}, metadata.timestamp.astimezone(dt.UTC)
-            )
-            self._apply(stored)
+            stored_at = dt.datetime.fromtimestamp(nanoseconds / 1e9, dt.UTC)
+            self._apply(Stored(message.subject, sequence, message.data, message.headers or {}, stored_at))
             self.applied = sequence
-        if metadata.num_pending == 0:
+        if pending == 0:
             self.applied = max(self.applied, present)
         self._advanced.set()
 
@@ -242,3 +238,13 @@ class Follower:
         except NotFoundError:
             return False
         return True
+
+
+def _place(reply: str) -> Iterable[int]:
+    """Return what the reply subject of a delivered message says: its sequence in the stream, which delivery of the
+    consumer it is, when it was stored, and how many are still to come. nats-py's objects for it cost as much as all
+    else here, which is felt with 600,000 messages.
+    """
+    tokens = reply.split(".")
+    first = 5 if len(tokens) == 9 else 7  # where the server has a domain, two more stand before
+    return map(int, tokens[first : first + 4])

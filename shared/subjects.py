@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from shared.errors import NameRefused
 
@@ -38,6 +38,7 @@ EVERYTHING = "all"
 
 _PLAIN = re.compile(rb"[A-Za-z0-9_-]")
 _PLAIN_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_NAME_BYTES}}}")
+_PLAIN_VERDICT = re.compile(r"check\.result\.verdict" + 3 * rf"\.({_PLAIN_NAME.pattern})")
 _TOKEN = re.compile(r"(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")
 
 
@@ -54,6 +55,8 @@ def token(name: str) -> str:
 
 def name_of(encoded: str) -> str:
     """Decode a token. Raises ``NameRefused`` when it is not one that ``token`` writes."""
+    if _PLAIN_NAME.fullmatch(encoded):  # nearly every token, as above
+        return encoded
     if not _TOKEN.fullmatch(encoded):
         message = f"{encoded!r} is not an encoded name"
         raise NameRefused(message)
@@ -130,9 +133,10 @@ def errors_of(engine: str, target: str) -> str:
     return f"check.result.error.{token(engine)}.{token(target)}.*"
 
 
-@dataclass(frozen=True, slots=True)
-class ResultSubject:
-    """What the subject of a message in CHECK_RESULTS says; it is the truth about engine, target and check."""
+class ResultSubject(NamedTuple):
+    """What the subject of a message in CHECK_RESULTS says; it is the truth about engine, target and check. A tuple, for
+    it is the key of everything that is known by the hundred thousand.
+    """
 
     kind: Literal["verdict", "error"]
     engine: str
@@ -142,6 +146,9 @@ class ResultSubject:
 
 def parse_result(subject: str) -> ResultSubject:
     """Read the subject of a result. Raises ``NameRefused`` when it is another kind of subject."""
+    plain = _PLAIN_VERDICT.fullmatch(subject)
+    if plain is not None:  # nearly every result
+        return ResultSubject("verdict", *plain.groups())
     parts = subject.split(".")
     if len(parts) != 6 or parts[:2] != ["check", "result"] or parts[2] not in {"verdict", "error"}:
         message = f"{subject!r} is not check.result.(verdict|error).<engine>.<target>.<check>"

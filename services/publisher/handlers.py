@@ -6,7 +6,7 @@ and another does again when that one dies; the events' ids let JetStream drop th
 import asyncio
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from nats.aio.client import Client
 from nats.js import JetStreamContext
@@ -87,4 +87,4 @@ def _stamped(received: Received, view: Configuration) -> Received:
     """Return a result whose findings say who accepts them, as of the time it was stored."""
     exceptions = exceptions_for(view, received.subject.check, received.subject.target)
     findings = [stamped(finding, exceptions, received.stored_at) for finding in received.result.findings]
-    return replace(received, result=received.result.model_copy(update={"findings": findings}))
+    return received._replace(result=received.result.model_copy(update={"findings": findings}))

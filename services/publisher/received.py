@@ -3,7 +3,7 @@ another engine, target or check, or a status that does not belong there, is brok
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from typing import NamedTuple, NoReturn
 
 from services.publisher.about_ourselves import OURSELVES
 from services.publisher.errors import ResultBroken
@@ -14,8 +14,7 @@ from shared.following import Stored
 from shared.subjects import ResultSubject, parse_result, parse_sequence_id
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """One result, with its place in the stream."""
 
     subject: ResultSubject
@@ -32,14 +31,8 @@ def read_result(stored: Stored) -> Received:
         result = read(CheckResult, stored.data, stored.headers)
     except (MessageRefused, NameRefused) as refused:
         raise ResultBroken(str(refused)) from None
-    for what, said, true in (
-        ("engine", result.engine, named.engine),
-        ("target", result.target, named.target),
-        ("check", result.check, named.check),
-    ):
-        if said != true:
-            message = f"the body names {what} {said[:200]!r}, its subject {true!r}"
-            raise ResultBroken(message)
+    if (result.engine, result.target, result.check) != (named.engine, named.target, named.check):
+        _refuse_names(result, named)
     if named.engine == OURSELVES:
         message = f"engine {OURSELVES!r} is for alerts about Watchword itself: publish under a name of your own"
         raise ResultBroken(message)
@@ -48,6 +41,15 @@ def read_result(stored: Stored) -> Received:
         raise ResultBroken(message)
     subject = named if named.kind == "verdict" else ResultSubject("verdict", named.engine, named.target, named.check)
     return Received(subject, result, stored.sequence, stored.stored_at)
+
+
+def _refuse_names(result: CheckResult, named: ResultSubject) -> NoReturn:
+    for what in ("engine", "target", "check"):
+        said, true = getattr(result, what), getattr(named, what)
+        if said != true:
+            message = f"the body names {what} {said[:200]!r}, its subject {true!r}"
+            raise ResultBroken(message)
+    raise AssertionError
 
 
 def is_earlier(run: str | None, other: str | None) -> bool:
