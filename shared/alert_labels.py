@@ -56,6 +56,8 @@ def alert_labels(
 
 def _beside(taken: Iterable[str], labels: Mapping[str, str], prefix: str) -> dict[str, str]:
     """Return labels with valid names that are not taken yet. The result does not depend on the labels' order."""
+    if not labels:
+        return {}
     values = {name: cleaned for name, value in labels.items() if (cleaned := clean_value(value))}
     used = set(taken)
     wanted: dict[str, str] = {}
@@ -90,11 +92,15 @@ def clean_name(name: str) -> str:
 def clean_value(value: str) -> str:
     """Return a value without control characters; a very long one is cut and ends in a digest of the whole."""
     printable = clean_text(value)
+    if len(printable) * 4 <= LONGEST_VALUE_BYTES:
+        return printable
     return capped(printable, LONGEST_VALUE_BYTES, ending=f"…{_digest(value)[:8]}")
 
 
 def clean_text(text: str) -> str:
     """Return a text on one line: each run of control characters becomes one space."""
+    if text.isprintable():  # nearly every one, and there are some in each alert
+        return text.strip()
     return _INVISIBLE.sub(" ", text).strip()
 
 

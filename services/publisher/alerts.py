@@ -4,6 +4,7 @@ alerts in every publisher. When they are sent, and how long they last, is the le
 """
 
 import datetime as dt
+import functools
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -98,6 +99,8 @@ def _joined(texts: Iterable[str]) -> str:
 
 
 def _readable(text: str) -> str:
+    if text.isprintable():
+        return text.strip()
     return _INVISIBLE.sub(" ", text.replace("\r\n", "\n")).strip()
 
 
@@ -117,7 +120,12 @@ def own_prefix(installation_url: str) -> str:
 def generator_url(prefix: str, subject: ResultSubject) -> str:
     """Return the URL that names a check on a target: what an alert of ours is known by in Alertmanager."""
     names = (subject.engine, subject.target, subject.check)
-    return prefix + "/".join(quote(name.encode("utf-8", "surrogatepass"), safe="") for name in names)
+    return prefix + "/".join(map(_quoted, names))
+
+
+@functools.lru_cache(maxsize=4096)  # the checks of one target often come together, and there are few checks
+def _quoted(name: str) -> str:
+    return quote(name.encode("utf-8", "surrogatepass"), safe="")
 
 
 def subject_of(prefix: str, url: str) -> ResultSubject | None:

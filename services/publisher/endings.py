@@ -28,16 +28,16 @@ def explicit_end(view: Configuration, subject: ResultSubject) -> str | None:
     """Return why the configuration ends this check on this target, or None while it does not."""
     if not is_in_inventory(subject):
         return None
-    if view.is_target_removed(subject.target):
-        return f"target {subject.target} was removed"
-    target = view.target(subject.target)
-    if target is not None and target.engine != subject.engine:
-        return f"target {subject.target} is a server of {target.engine} now"
-    if view.is_check_removed(subject.check):
-        return f"check {subject.check} was removed"
-    check = view.check(subject.check)
-    if check is not None and check.engine != subject.engine:
-        return f"check {subject.check} is one for {check.engine} now"
+    if (target := view.targets.get(subject.target)) is not None:
+        if target.value is None:
+            return f"target {subject.target} was removed"
+        if target.value.engine != subject.engine:
+            return f"target {subject.target} is a server of {target.value.engine} now"
+    if (check := view.checks.get(subject.check)) is not None:
+        if check.value is None:
+            return f"check {subject.check} was removed"
+        if check.value.engine != subject.engine:
+            return f"check {subject.check} is one for {check.value.engine} now"
     disabled = disabled_by(view, subject.check, subject.target)
     if disabled is None:
         return None

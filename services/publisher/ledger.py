@@ -57,14 +57,14 @@ class Ledger:
     def take(self, received: Received, now: dt.datetime) -> list[Turn]:
         """Take in one result. A verdict older than the known one changes nothing, an error never changes an alert."""
         standing = self._standings.get(received.subject) or self._begin(received.subject)
-        if received.result.is_verdict:
-            turns = self._take_verdict(standing, received, now)
-        else:
+        is_error = not received.result.is_verdict
+        if is_error:
             turns = []
             self._take_error(standing, received)
+        else:
+            turns = self._take_verdict(standing, received, now)
         if received.result.status == "withdrawn":  # nobody looked
             return turns
-        is_error = not received.result.is_verdict
         return turns + self.watcher.result(received.subject, received.stored_at, now, is_error=is_error)
 
     def _take_verdict(self, standing: Standing, received: Received, now: dt.datetime) -> list[Turn]:
@@ -88,7 +88,7 @@ class Ledger:
             self._deadlines.add(verdict.stored_at + self._keeping.withdrawn, subject)
         elif verdict.expires_at is not None:
             self._deadlines.add(verdict.expires_at, subject)
-        return self._settle(subject, standing, now, _reason_of(result))
+        return self._settle(subject, standing, now, _reason_of(result), result)
 
     def configured(self, change: Change, now: dt.datetime) -> list[Turn]:
         """Take in a change that the view has applied already."""
@@ -232,14 +232,23 @@ class Ledger:
             elif explicit_end(self._view, received.subject) is not None:
                 self._may_end.add(received.subject)
 
-    def _settle(self, subject: ResultSubject, standing: Standing, now: dt.datetime, reason: str) -> list[Turn]:
+    def _settle(
+        self,
+        subject: ResultSubject,
+        standing: Standing,
+        now: dt.datetime,
+        reason: str,
+        last: CheckResult | None = None,
+    ) -> list[Turn]:
         """Bring the alerts of a subject in line with what stands for it. New ones come first, so that an alert that
-        only changes its labels is never gone.
+        only changes its labels is never gone. ``last`` is the last verdict where it is at hand, to be read no more.
         """
         ended = explicit_end(self._view, subject)
         if ended is not None:
             self._may_end.add(subject)
-        wanted, accepted = (NO_ALERTS, []) if ended is not None else self._wanted(subject, standing, now)
+        if standing.verdict is not None and standing.verdict.failed is None and not standing.alerts:
+            return []  # nothing fired and nothing will; so it is with nearly all
+        wanted, accepted = (NO_ALERTS, []) if ended is not None else self._wanted(subject, standing, now, last)
         if accepted:
             self._accepted.add(min(one.until for one in accepted), subject)
             ended = in_words(accepted[0])
@@ -256,7 +265,7 @@ class Ledger:
         return [turn for turn in turns if turn]
 
     def _wanted(
-        self, subject: ResultSubject, standing: Standing, now: dt.datetime
+        self, subject: ResultSubject, standing: Standing, now: dt.datetime, last: CheckResult | None
     ) -> tuple[Mapping[str, Alert], Sequence[Accepted]]:
         """Return the alerts that should fire now, and the words that keep others from it."""
         verdict = standing.verdict
@@ -266,7 +275,7 @@ class Ledger:
         if verdict.failed is None or is_expired:
             return NO_ALERTS, ()
         check = self._view.check(subject.check) if is_in_inventory(subject) else None
-        failed = CheckResult.model_validate_json(verdict.failed)
+        failed = last or CheckResult.model_validate_json(verdict.failed)
         exceptions = exceptions_for(self._view, subject.check, subject.target)
         result, accepted = without_accepted(failed, exceptions, now)
         alerts = alerts_of(
