@@ -18,10 +18,10 @@ from nats.errors import Error as NatsError
 from nats.errors import NoServersError
 from pydantic import SecretStr
 
-from shared.careful_client import CarefulClient
 from shared.ending import end
 from shared.errors import NatsUnavailable
 from shared.settings import ProcessSettings
+from shared.straight import StraightClient
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ class NotEncrypted(NatsError):
     """A server offers no TLS although we are to use it."""
 
 
-class SafeClient(CarefulClient):
+class SafeClient(StraightClient):
     """nats-py's, which does not go on in clear where TLS was asked for. Its own takes the server's word for it, so
     whoever stands between could have the password told by leaving TLS out of the server's greeting.
     """

@@ -4,8 +4,8 @@ when the stream was deleted, made anew, or put back from a backup, and that ``ca
 stored before the call was applied. What the messages mean is left to the function that gets them.
 
 Two habits of nats-py shape it. A callback that awaits defeats flow control and loses messages without a word, so the
-function that applies must not await. And the built-in recovery of ordered consumers takes 18 s after a server's
-restart, so this module counts for itself and starts over from the next sequence.
+function that applies must not await. And its ordered consumers take 18 s to recover after a server's restart, so this
+module counts for itself and starts over from the next sequence; how messages come is told in ``straight.py``.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import structlog
-from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 
 from shared.ending import end
 from shared.errors import StreamMissing
+from shared.straight import Reader, read_on
 from shared.telemetry import READ_AGAIN
 
 LOOK_SECONDS = 1.0
@@ -68,7 +68,7 @@ class Follower:
         self._apply = apply
         self._last_per_subject = last_per_subject
         self._restarted = restarted
-        self._subscription: JetStreamContext.PushSubscription | None = None
+        self._reader: Reader | None = None
         self._watch: asyncio.Task[None] | None = None
         self._advanced = asyncio.Event()
         self._generation = 0
@@ -91,7 +91,7 @@ class Follower:
         """Stop following."""
         if self._watch:
             await end(self._watch)
-        await self._end_subscription()
+        await self._end_reader()
 
     async def catch_up(self, timeout_seconds: float = 10.0) -> int:
         """Apply everything that was stored before this call, and return the last sequence.
@@ -161,15 +161,15 @@ class Follower:
                 log.info("reading a stream again", stream=self._stream, after=self.applied)
                 await self._subscribe()
 
-    async def _end_subscription(self) -> None:
-        subscription, self._subscription = self._subscription, None
+    async def _end_reader(self) -> None:
+        reader, self._reader = self._reader, None
         self._generation += 1
-        if subscription:
+        if reader:
             with contextlib.suppress(NatsError, asyncio.TimeoutError):
-                await subscription.unsubscribe()
+                await reader.stop()
 
     async def _subscribe(self) -> None:
-        await self._end_subscription()
+        await self._end_reader()
         generation = self._generation
         self._expected_delivery = 1
         self._is_broken = False
@@ -179,30 +179,22 @@ class Follower:
         config = api.ConsumerConfig(
             deliver_policy=api.DeliverPolicy.LAST_PER_SUBJECT if is_snapshot else api.DeliverPolicy.BY_START_SEQUENCE,
             opt_start_seq=None if is_snapshot else self.applied + 1,
-            inactive_threshold=30.0,
         )
 
-        async def receive(message: Msg) -> None:
-            self._receive(message, generation, present)
+        def receive(subject: str, reply: str, data: bytes, headers: Mapping[str, str]) -> None:
+            self._receive(subject, reply, data, headers, generation, present)
 
-        self._subscription = await self._jetstream.subscribe(
-            ">",
-            stream=self._stream,
-            cb=receive,
-            ordered_consumer=True,
-            config=config,
-            pending_msgs_limit=2_000_000,
-            pending_bytes_limit=1024**3,
-        )
-        information = await self._subscription.consumer_info()
-        if not information.num_pending and not (information.delivered and information.delivered.consumer_seq):
+        self._reader = await read_on(self._jetstream, self._stream, config, receive)
+        if self._reader.has_nothing_to_send:
             self.applied = max(self.applied, present)
             self._advanced.set()
 
-    def _receive(self, message: Msg, generation: int, present: int) -> None:
+    def _receive(
+        self, subject: str, reply: str, data: bytes, headers: Mapping[str, str], generation: int, present: int
+    ) -> None:
         if generation != self._generation or self._is_broken:
             return
-        sequence, delivery, nanoseconds, pending = _place(message.reply)
+        sequence, delivery, nanoseconds, pending = _place(reply)
         if delivery != self._expected_delivery:  # something was dropped on its way
             self._is_broken = True
             self._advanced.set()
@@ -210,7 +202,7 @@ class Follower:
         self._expected_delivery += 1
         if sequence > self.applied:
             stored_at = dt.datetime.fromtimestamp(nanoseconds / 1e9, dt.UTC)
-            self._apply(Stored(message.subject, sequence, message.data, message.headers or {}, stored_at))
+            self._apply(Stored(subject, sequence, data, headers, stored_at))
             self.applied = sequence
         if pending == 0:
             self.applied = max(self.applied, present)
@@ -222,7 +214,7 @@ class Follower:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 generation = self._generation
-                if self._subscription and not await self._is_reader_alive(self._subscription):
+                if self._reader and not await self._is_alive(self._reader):
                     await self._subscribe_again(generation)
                 await self.catch_up(STALLED_SECONDS * 10)
             except StreamMissing:
@@ -230,11 +222,10 @@ class Follower:
             except (NatsError, TimeoutError) as unreachable:
                 self.problem = f"{self._stream} can't be read: {type(unreachable).__name__}"
 
-    @staticmethod
-    async def _is_reader_alive(subscription: JetStreamContext.PushSubscription) -> bool:
+    async def _is_alive(self, reader: Reader) -> bool:
         """Say whether the server still has the consumer; a restarted server forgets it."""
         try:
-            await subscription.consumer_info()
+            await self._jetstream.consumer_info(self._stream, reader.consumer)
         except NotFoundError:
             return False
         return True

@@ -5,11 +5,10 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from shared.connecting import close
+from shared.connecting import SafeClient, close
 from shared.declaring import declare
 from watchword.embedded import EmbeddedServer
 
@@ -31,11 +30,12 @@ async def until(look: Callable[[], Any], what: str, seconds: float = 60.0) -> No
 
 @contextlib.asynccontextmanager
 async def connected(
-    server: EmbeddedServer, *, is_declared: bool = False, **options: Any
+    server: EmbeddedServer, *, is_declared: bool = False, kind: type[Client] = SafeClient, **options: Any
 ) -> AsyncIterator[tuple[Client, JetStreamContext]]:
     """A connection that comes back when the server does; with our streams when asked."""
     patient = {"max_reconnect_attempts": -1, "reconnect_time_wait": 0.1, "error_cb": _ignore}
-    client = await nats.connect(server.url, **{**patient, **options})
+    client = kind()
+    await client.connect(server.url, **{**patient, **options})
     jetstream = client.jetstream(timeout=10)  # the machine may be busy
     try:
         if is_declared:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nats.aio.msg import Msg
+from nats.aio.client import Client
 from nats.js import JetStreamContext, api
 
 from shared import following as following_module
 from shared import publishing
+from shared.connecting import SafeClient
 from shared.errors import StreamMissing
 from shared.following import Follower, Stored
 from tests.conftest import StartNats
@@ -240,11 +241,11 @@ async def test_messages_dropped_by_the_client_are_read_again(start_nats: StartNa
         async with following(jetstream) as (follower, reader):
             receive, dropped = follower._receive, []
 
-            def lossy(message: Msg, generation: int, present: int) -> None:
+            def lossy(*message: Any) -> None:
                 if len(reader.seen) == 10 and not dropped:
                     dropped.append(message)
                 else:
-                    receive(message, generation, present)
+                    receive(*message)
 
             follower._receive = lossy  # type: ignore[method-assign]
             await publish(jetstream, *(str(number) for number in range(30)))
@@ -258,9 +259,9 @@ async def test_the_last_message_dropped_by_the_client_is_read_again(start_nats: 
         async with following(jetstream) as (follower, reader):
             receive, dropped = follower._receive, []
 
-            def lossy(message: Msg, generation: int, present: int) -> None:
+            def lossy(*message: Any) -> None:
                 if dropped:
-                    receive(message, generation, present)
+                    receive(*message)
                 else:
                     dropped.append(message)
 
@@ -292,11 +293,11 @@ async def test_what_an_abandoned_reader_still_brings_is_ignored(start_nats: Star
         async with following(jetstream) as (follower, reader):
             receive, late = follower._receive, []
 
-            def held_up(message: Msg, generation: int, present: int) -> None:
+            def held_up(*message: Any) -> None:
                 if late:
-                    receive(message, generation, present)
+                    receive(*message)
                 else:
-                    late.append((message, generation, present))
+                    late.append(message)
 
             follower._receive = held_up  # type: ignore[method-assign]
             await publish(jetstream, "one")
@@ -306,6 +307,36 @@ async def test_what_an_abandoned_reader_still_brings_is_ignored(start_nats: Star
             receive(*late[0])
             assert not follower._is_broken
             assert reader.seen == [(1, "one"), (2, "two")]
+
+
+async def test_a_message_that_looks_as_if_the_server_steered_is_a_message(start_nats: StartNats) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        async with following(jetstream) as (follower, reader):
+            for forged in ({"Status": "100", "Description": "FlowControl Request"}, {"Status": "100"}):
+                await jetstream.publish("s.a", b"", headers=forged)
+            await follower.catch_up(5)
+            assert reader.seen == [(1, ""), (2, "")]
+
+
+async def test_what_fails_while_a_message_is_taken_in_is_told_and_the_connection_goes_on(start_nats: StartNats) -> None:
+    told: list[Exception] = []
+
+    async def complain(error: Exception) -> None:
+        told.append(error)
+
+    def fail(_: Stored) -> None:
+        message = "can't take this in"
+        raise ValueError(message)
+
+    async with connected(start_nats(), error_cb=complain) as (client, jetstream):
+        await jetstream.add_stream(STREAM)
+        follower = Follower(jetstream, "S", fail, last_per_subject=False)
+        await follower.start()
+        await publish(jetstream, "one")
+        await until(lambda: told, "it was told")
+        assert (str(told[0]), client.is_connected) == ("can't take this in", True)
+        await follower.stop()
 
 
 async def test_a_deleted_consumer_is_made_again(start_nats: StartNats, never_stalled: None) -> None:
@@ -318,8 +349,9 @@ async def test_a_deleted_consumer_is_made_again(start_nats: StartNats, never_sta
             await until(lambda: reader.seen == [(1, "one")], "it reads on", seconds=12)  # nats-py alone needs 18 s
 
 
-async def test_a_large_replay_loses_nothing(start_nats: StartNats) -> None:
-    async with connected(start_nats()) as (_, jetstream):
+@pytest.mark.parametrize("kind", [SafeClient, Client], ids=["straight", "by nats-py's own queue"])
+async def test_a_large_replay_loses_nothing(start_nats: StartNats, kind: type[Client]) -> None:
+    async with connected(start_nats(), kind=kind) as (_, jetstream):
         await jetstream.add_stream(api.StreamConfig(name="S", subjects=["s.>"], max_msgs_per_subject=1))
         for begin in range(0, 20_000, 500):
             await asyncio.gather(*(jetstream.publish(f"s.{n}", b"x" * 400) for n in range(begin, begin + 500)))
