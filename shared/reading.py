@@ -103,11 +103,12 @@ async def _answers(client: Client, stream: str, request: Mapping[str, object], t
                 silent = f"{stream}: no answer to a direct get within {timeout_seconds:g} s"
                 raise TimeoutError(silent) from None
             headers = message.headers or {}
+            if "Nats-Sequence" in headers:  # a stored message, which may have a status of its own
+                found.append(_stored(message, headers))
+                continue
             match headers.get("Status"):
                 case "204" | "404":
                     return found
-                case None:
-                    found.append(_stored(message, headers))
                 case "503":
                     raise StreamMissing(_silent(stream))
                 case status:

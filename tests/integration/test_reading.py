@@ -104,6 +104,17 @@ async def test_several_filters_and_a_moment_before(start_nats: StartNats) -> Non
         assert [stored.sequence for stored in before] == [2, 3]
 
 
+@pytest.mark.parametrize("status", ["204", "404", "503", "x"])
+async def test_a_message_with_a_status_of_its_own_is_not_the_end_of_the_answer(
+    start_nats: StartNats, status: str
+) -> None:
+    async with connected(start_nats(), is_declared=True) as (client, jetstream):
+        await jetstream.publish(subjects.verdict("e", "t", "a"), b"one", headers={"Status": status})
+        await jetstream.publish(subjects.verdict("e", "t", "b"), b"two")
+        found = await last_messages(client, CHECK_RESULTS, [subjects.verdicts_of("e", "t")])
+        assert [stored.data for stored in found] == [b"one", b"two"]
+
+
 async def test_nothing_that_matches_is_an_empty_list(start_nats: StartNats) -> None:
     async with connected(start_nats(), is_declared=True) as (client, jetstream):
         assert await last_messages(client, CHECK_RESULTS, [subjects.verdicts_of("e", "t")]) == []
