@@ -1,9 +1,11 @@
 """What does scheduling cost with 10,000 targets? Run ``python -m bench.scheduler [TARGETS]``. The first part is the
-plan alone, the second a scheduler with a NATS server of its own.
+plan alone, the second a scheduler with a NATS server of its own, the third one in a process of its own: what it holds,
+and what it does while nothing is due.
 """
 
 import asyncio
 import datetime as dt
+import os
 import sys
 import tempfile
 import time
@@ -12,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import nats
+import psutil
+from nats.js import JetStreamContext
 from pydantic import BaseModel
 
 from services.scheduler.app import make_scheduler
@@ -24,10 +28,12 @@ from shared.declaring import declare
 from shared.stage import started
 from shared.streams import CHECK_RUNS, CONFIGURATION
 from shared.targets import Target
+from tests.e2e.processes import kill, pipeline_in
 from watchword.embedded import NatsSettings, embedded_nats
 
 CHECKS = 30
 SCHEDULES = ("standard", "frequent", "rare")
+SETTLE_SECONDS, REST_SECONDS = 10.0, 20.0
 
 
 def a_check(number: int, script: str = "") -> Check:
@@ -95,6 +101,16 @@ def the_plan_alone(targets: int) -> None:
     print(f"    which asked for {asked[0]} due runs")
 
 
+async def write(jetstream: JetStreamContext, written: list[tuple[str, BaseModel]]) -> None:
+    for begin in range(0, len(written), 200):
+        batch = written[begin : begin + 200]
+        puts = [
+            jetstream.publish(subjects.bucket_subject(CONFIGURATION, key), model.model_dump_json().encode())
+            for key, model in batch
+        ]
+        await asyncio.gather(*puts)
+
+
 async def with_a_server(targets: int) -> None:
     print(f"With a NATS server: {targets} targets, {targets * len(SCHEDULES)} units")
     with tempfile.TemporaryDirectory() as folder:
@@ -102,14 +118,7 @@ async def with_a_server(targets: int) -> None:
             client = await nats.connect(server.url)
             jetstream = client.jetstream()
             await declare(client, jetstream)
-            written = entries(targets)
-            for begin in range(0, len(written), 200):
-                batch = written[begin : begin + 200]
-                puts = [
-                    jetstream.publish(subjects.bucket_subject(CONFIGURATION, key), model.model_dump_json().encode())
-                    for key, model in batch
-                ]
-                await asyncio.gather(*puts)
+            await write(jetstream, entries(targets))
             for what in ("first start, until everything is asked for", "restart, until it is ready"):
                 application, stage = make_scheduler(SchedulerSettings(nats_url=server.url))
                 stage.is_health_served_elsewhere = True
@@ -122,6 +131,30 @@ async def with_a_server(targets: int) -> None:
             await client.close()
 
 
+async def in_a_process(targets: int) -> None:
+    print(f"In a process of its own: {targets} targets, {targets * len(SCHEDULES)} units")
+    with tempfile.TemporaryDirectory() as folder:
+        async with pipeline_in(Path(folder)) as pipeline:
+            jetstream = pipeline.fleet.jetstream
+            await write(jetstream, entries(targets))
+            for what in ("first start", "restart"):
+                began = time.perf_counter()
+                started_one = pipeline.start("scheduler")
+                scheduler = psutil.Process(started_one.pid)
+                if what == "first start":
+                    units = targets * len(SCHEDULES)
+                    while (await jetstream.stream_info(CHECK_RUNS)).state.messages < units:  # noqa: ASYNC110
+                        await asyncio.sleep(0.05)
+                    print(f"  {what + ', until everything is asked for':<58}{time.perf_counter() - began:8.2f} s")
+                await asyncio.sleep(SETTLE_SECONDS)
+                before = sum(scheduler.cpu_times()[:2])
+                await asyncio.sleep(REST_SECONDS)
+                share = (sum(scheduler.cpu_times()[:2]) - before) / REST_SECONDS
+                held = scheduler.memory_info().rss / 1024**2
+                print(f"  {what + ', then at rest':<58}{held:8.0f} MiB, {share:.1%} of a core")
+                kill(started_one)
+
+
 if __name__ == "__main__":
     import logging
 
@@ -131,3 +164,5 @@ if __name__ == "__main__":
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     the_plan_alone(number)
     asyncio.run(with_a_server(number))
+    asyncio.run(in_a_process(number))
+    print(f"load average {os.getloadavg()[0]:.1f}")
