@@ -71,8 +71,10 @@ class Ledger:
         subject, result = received.subject, received.result
         if received.sequence <= standing.sequence:
             return []
-        if standing.verdict is not None and received.stored_at < standing.verdict.stored_at:
-            # Of a backup that was put back: it was overtaken before, and what overtook it is known here alone.
+        is_of_another_stream = standing.sequence == 0
+        if is_of_another_stream and standing.verdict is not None and received.stored_at < standing.verdict.stored_at:
+            # Of a backup that was put back: it was overtaken before, and what overtook it is known here alone. Within
+            # one stream the sequence decides, for the leaders' clocks differ.
             standing.sequence = received.sequence
             return []
         verdict = Verdict(

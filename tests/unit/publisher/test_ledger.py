@@ -310,6 +310,19 @@ class TestAnotherStream:
         book.ledger.stream_restarted(NOON)
         assert book.take(verdict(1)) == ["resolved"]
 
+    def test_what_was_overtaken_before_the_backup_was_made_decides_nothing(self, book: Book) -> None:
+        book.take(verdict(50, finding(), stored_at=after(hours=2)))
+        book.take(verdict(51, subject=SCANNED, stored_at=after(hours=2)))
+        book.ledger.stream_restarted(after(hours=3))
+        assert book.take(verdict(30, stored_at=after(hours=1))) == []
+        assert book.take(verdict(31, finding(), subject=SCANNED, stored_at=after(hours=1))) == []
+        assert len(book.firing) == 1
+        assert book.take(verdict(52, stored_at=after(hours=3))) == ["resolved"]
+
+    def test_within_one_stream_the_sequence_decides_whatever_the_leaders_clocks_say(self, book: Book) -> None:
+        book.take(verdict(50, finding(), stored_at=after(seconds=2)))
+        assert book.take(verdict(51, stored_at=after(seconds=1))) == ["resolved"]
+
     def test_without_one_they_end_after_seven_days(self, book: Book) -> None:
         book.take(verdict(50, finding()))
         book.ledger.stream_restarted(NOON)
