@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.errors import NoServersError
+from nats.errors import NoServersError, StaleConnectionError
 from pydantic import SecretStr
 
 from shared.ending import end
@@ -27,6 +27,10 @@ log = structlog.get_logger(__name__)
 
 REPEAT_SECONDS = 30.0
 _BLANK = " \t\n\r\x0b\x0c"
+PING_SECONDS = 4
+"""How often a server is asked whether it lives. One whose packets are dropped is left after the third time, well within
+the time for which publishing is repeated.
+"""
 CLOSE_SECONDS = 5.0
 """What closing a connection may take; what was published was acknowledged long before."""
 
@@ -62,6 +66,26 @@ class SafeClient(StraightClient):
             if colon and name is not None:
                 headers[name] = value.strip(_BLANK)
         return headers
+
+    async def _process_op_err(self, e: Exception) -> None:
+        # nats-py closes the old connection and waits until the other side has taken what is still to be sent (and, with
+        # TLS, has said goodbye): one that answers nothing would keep us from going to another server.
+        if isinstance(e, StaleConnectionError) and self.is_connected:
+            self.sever()
+        await super()._process_op_err(e)  # type: ignore[no-untyped-call]  # nats-py leaves it out
+
+    async def _process_connect_init(self) -> None:
+        try:
+            await super()._process_connect_init()  # type: ignore[no-untyped-call]  # as above
+        except BaseException:
+            self.sever()  # nats-py leaves it open: one more with each try, while a server lets us in and says nothing
+            raise
+
+    def sever(self) -> None:
+        """End the connection at once; what waits to be sent on it is lost."""
+        writer = getattr(self._transport, "_io_writer", None)
+        if writer is not None:
+            writer.transport.abort()
 
     def abandon(self) -> None:
         """Close what a failed connection left open, without waiting for the other side."""
@@ -144,7 +168,7 @@ def manners(settings: ProcessSettings, name: str) -> dict[str, Any]:
         "connect_timeout": 2,
         "reconnect_time_wait": 0.25,
         "max_reconnect_attempts": -1,
-        "ping_interval": 20,
+        "ping_interval": PING_SECONDS,
         "max_outstanding_pings": 2,
         "error_cb": complaints(),
         "inbox_prefix": settings.nats_inbox_prefix,

@@ -24,7 +24,7 @@ _BEFORE = dt.timedelta(minutes=5)
 """A start that is past on every clock: Alertmanager makes it its own present, and never waits for it."""
 _OLDER = dt.timedelta(hours=1)
 """A silence that began this long before its mute was asked for is another's: ids come again after a restored backup.
-Within it, one counts that is exactly what the mute has made, for Alertmanager's clock may be behind.
+Within it one counts that is exactly what the mute has made, for Alertmanager's clock may be behind.
 """
 _SHORTER = dt.timedelta(seconds=2)
 """Alertmanager keeps milliseconds; an end this much earlier than asked for was set by somebody."""

@@ -19,10 +19,12 @@ import httpx
 from nats.errors import Error as NatsError
 
 from shared import subjects
+from shared.connecting import SafeClient
+from shared.declaring import declare
 from shared.streams import CHECK_RESULTS, MUTES
 from tests.e2e.processes import Pipeline
 from tests.faults.truth import SEES, Truth
-from tests.integration.checker_fleet import eventually, fleet_on
+from tests.integration.checker_fleet import Fleet, eventually
 from tests.soak.children import free_port
 from watchword.embedded import EmbeddedServer
 
@@ -93,8 +95,13 @@ class Whole:
 
     async def configure(self) -> None:
         """Write the inventory, as ``watchword apply`` would."""
-        await self.pipeline.fleet.target("one", **self.place)
-        await self.pipeline.fleet.check("c", SEES, queries=[self.truth.query()])
+
+        async def are_written() -> bool:
+            await self.pipeline.fleet.target("one", **self.place)
+            await self.pipeline.fleet.check("c", SEES, queries=[self.truth.query()])
+            return True
+
+        await self.until(are_written, "the inventory is written")
 
     def start(self, stage: str, name: str = "", **environment: str) -> None:
         """Start a stage, and remember where it tells how it is."""
@@ -268,6 +275,11 @@ class Whole:
 
         await self._eventually(look, lambda: f"all requests are answered, these are not: {missing}", AGAIN_SECONDS)
 
+    async def restarted(self, server: EmbeddedServer) -> None:
+        """Start a server again that was killed; links in this loop go on meanwhile."""
+        server.process.spawn()
+        await asyncio.to_thread(server.process.wait_until_ready)
+
     async def verdicts(self) -> int:
         """Return how many verdicts were ever stored."""
         return (await self.pipeline.fleet.jetstream.stream_info(CHECK_RESULTS)).state.last_seq
@@ -294,11 +306,37 @@ class Whole:
 
 
 @contextlib.asynccontextmanager
+async def _fleet_on(nats_url: str, replicas: int) -> AsyncIterator[Fleet]:
+    """Connect, for a test that soon finds out when a server does not answer, and declare the streams."""
+    client = SafeClient()
+    await client.connect(
+        nats_url.split(","), reconnect_time_wait=0.1, max_reconnect_attempts=-1, ping_interval=1, error_cb=_ignore
+    )
+    try:
+        jetstream = client.jetstream()
+        give_up_at = time.monotonic() + AGAIN_SECONDS
+        while True:
+            try:
+                await declare(client, jetstream, replicas=replicas)
+                break
+            except (NatsError, TimeoutError):  # a new cluster has no leaders yet
+                if time.monotonic() > give_up_at:
+                    raise
+        yield Fleet(client, jetstream, nats_url)
+    finally:
+        await client.close()
+
+
+async def _ignore(_: Exception) -> None:
+    """The servers are harmed on purpose."""
+
+
+@contextlib.asynccontextmanager
 async def whole_on(
-    nats_url: str, alertmanager: EmbeddedServer, folder: Path, truth: Truth, place: dict[str, Any]
+    nats_url: str, alertmanager: EmbeddedServer, folder: Path, truth: Truth, place: dict[str, Any], replicas: int = 1
 ) -> AsyncIterator[Whole]:
     """Put the stages around servers; they are killed at the end."""
-    async with fleet_on(nats_url) as fleet, httpx.AsyncClient(timeout=10) as http:
+    async with _fleet_on(nats_url, replicas) as fleet, httpx.AsyncClient(timeout=10) as http:
         pipeline = Pipeline(fleet, nats_url, alertmanager.url.rstrip("/"), folder, alertmanager=alertmanager)
         try:
             yield Whole(pipeline, truth, place, http)

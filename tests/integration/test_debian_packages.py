@@ -171,5 +171,5 @@ def test_command_line_needs_nothing_but_python() -> None:
 def test_unknown_bundle_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         debian_packages.main(["oracle"])
-    listed = "alertmanager, prometheus, mariadb, postgresql, nats-server, pip"
+    listed = "alertmanager, prometheus, mariadb, postgresql, nats-server, faketime, pip"
     assert f"there is no oracle; there are {listed}" in capsys.readouterr().err

@@ -1,0 +1,79 @@
+"""Three NATS servers with replicated streams whose every wire is a link that can be harmed: clients come through one
+link to each server, and each server reaches each other one through a link of that pair. Nobody is told of an address
+behind a link, so a server that is cut off is cut off from everybody.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults.links import LOCALHOST, Link
+from tests.soak.children import free_port
+from watchword.embedded import EmbeddedServer, NatsSettings, embedded_nats
+
+COUNT = 3
+
+
+@dataclass
+class Cluster:
+    """The servers and the links between them and to them."""
+
+    servers: list[EmbeddedServer]
+    clients: list[Link]
+    routes: dict[tuple[int, int], Link]
+    """From which server to which."""
+
+    @property
+    def url(self) -> str:
+        """Where clients find it, all servers by their links."""
+        return ",".join(f"nats://{LOCALHOST}:{link.port}" for link in self.clients)
+
+    def wires(self, number: int) -> list[Link]:
+        """Return every link that one server hangs on."""
+        return [self.clients[number], *(link for pair, link in self.routes.items() if number in pair)]
+
+    def cut_off(self, number: int) -> None:
+        """Drop every packet from and to a server: nobody is refused, nobody is told."""
+        for link in self.wires(number):
+            link.drop()
+
+    def mend(self, number: int) -> None:
+        """Let packets through again, first those that waited."""
+        for link in self.wires(number):
+            link.mend()
+
+
+@contextlib.asynccontextmanager
+async def cluster_in(folder: Path) -> AsyncIterator[Cluster]:
+    """Start a cluster, and end it after the block."""
+    async with contextlib.AsyncExitStack() as stack:
+        client_ports = [free_port() for _ in range(COUNT)]
+        route_ports = [free_port() for _ in range(COUNT)]
+
+        async def linked(port: int) -> Link:
+            link = Link(port)
+            await link.open()
+            stack.push_async_callback(link.close)
+            return link
+
+        clients = [await linked(port) for port in client_ports]
+        pairs = [(a, b) for a in range(COUNT) for b in range(COUNT) if a != b]
+        routes = {(a, b): await linked(route_ports[b]) for a, b in pairs}
+        servers = []
+        for number in range(COUNT):
+            to_others = ", ".join(f'"nats://{LOCALHOST}:{link.port}"' for (a, _), link in routes.items() if a == number)
+            configuration = (
+                f'cluster {{ name: faults, listen: "{LOCALHOST}:{route_ports[number]}", no_advertise: true, '
+                f"pool_size: -1, routes: [{to_others}] }}"
+            )
+            plain = NatsSettings(folder / f"nats-{number}", port=client_ports[number], server_name=f"n{number}")
+            servers.append(embedded_nats(dataclasses.replace(plain, extra_configuration=configuration)))
+        for server in servers:
+            server.process.spawn()
+            stack.callback(server.process.kill)
+        for server in servers:
+            await asyncio.to_thread(server.process.wait_until_ready)  # the links live in this loop
+        yield Cluster(servers, clients, routes)

@@ -1,0 +1,123 @@
+"""A cluster of three NATS servers with replicated streams, of which one dies, or is cut off: its packets are dropped, so
+nobody is refused and nobody is told. Whoever hangs on it finds the others, what was acknowledged is there, and when it
+comes back it brings no truth of before.
+"""
+
+import json
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.streams import CHECK_RESULTS, CHECK_RUNS, streams
+from tests.conftest import StartAlertmanager
+from tests.faults.cluster import COUNT, Cluster, cluster_in
+from tests.faults.truth import Truth
+from tests.faults.whole import MUTED, STEADY, Whole, whole_on
+
+FOUND_SECONDS = 45.0
+"""To notice that nobody answers, to find another server, and to elect leaders; a busy machine has time enough."""
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+    async with cluster_in(tmp_path) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+async def whole_cluster(
+    cluster: Cluster, start_alertmanager: StartAlertmanager, tmp_path: Path, truth: Truth, place: dict[str, Any]
+) -> AsyncIterator[Whole]:
+    async with whole_on(cluster.url, start_alertmanager(), tmp_path, truth, place, replicas=COUNT) as whole:
+        yield whole
+
+
+async def begin_all_at(whole: Whole, cluster: Cluster, number: int) -> None:
+    """Start every stage so that it is connected to one server, though it knows them all."""
+    others = [link for at, link in enumerate(cluster.clients) if at != number]
+    for link in others:
+        await link.cut()
+    await whole.begin()
+    for link in others:
+        await link.join()
+
+
+async def leads(whole: Whole, stream: str) -> str | None:
+    """Return the leader of a stream."""
+    information = await whole.pipeline.fleet.jetstream.stream_info(stream)
+    return information.cluster.leader if information.cluster else None
+
+
+async def make_leader(whole: Whole, number: int, *names: str) -> None:
+    """Have a server lead these streams."""
+    client = whole.pipeline.fleet.client
+    for name in names:
+        wish = json.dumps({"placement": {"preferred": f"n{number}"}}).encode()
+
+        async def does_lead(name: str = name, wish: bytes = wish) -> bool:
+            if await leads(whole, name) == f"n{number}":
+                return True
+            await client.request(f"$JS.API.STREAM.LEADER.STEPDOWN.{name}", wish, timeout=5)
+            return False
+
+        await whole.until(does_lead, f"n{number} leads {name}")
+
+
+async def stays_as_it_is(whole: Whole, rows: set[int], seconds: float) -> None:
+    """See for a while that nothing comes back that had ended."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        assert set(await whole.rows()) == rows, whole.told("something came back")
+
+
+async def test_the_server_that_leads_and_that_all_hang_on_is_cut_off_and_comes_back(
+    whole_cluster: Whole, cluster: Cluster
+) -> None:
+    whole = whole_cluster
+    await begin_all_at(whole, cluster, 0)
+    await make_leader(whole, 0, CHECK_RESULTS, CHECK_RUNS)
+    async with whole.steady():
+        whole.truth.weaken(3)
+        acknowledged = [await whole.check()]
+        await whole.until_rows({STEADY, MUTED, 3}, "a weakness before the cut")
+        print("PHASE cut", time.monotonic())
+        cluster.cut_off(0)
+        whole.truth.execute(f"DELETE FROM {whole.truth.name} WHERE id = 3")
+        acknowledged.append(await whole.check())
+        await whole.until_rows({STEADY, MUTED}, "a repair that is seen while a server is cut off", FOUND_SECONDS)
+        print("PHASE repaired", time.monotonic())
+        await whole.ready()
+        print("PHASE ready", time.monotonic())
+        await whole.works()
+        print("PHASE works", time.monotonic())
+        cluster.mend(0)
+        await stays_as_it_is(whole, {STEADY, MUTED}, 5)
+        print("PHASE stays", time.monotonic())
+        await whole.answered(acknowledged)
+        await whole.works()
+        await whole.ready()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_leader", [True, False], ids=["leader", "follower"])
+async def test_each_server_in_turn_is_killed_and_comes_back(
+    whole_cluster: Whole, cluster: Cluster, is_leader: bool
+) -> None:
+    whole = whole_cluster
+    await whole.begin()
+    names = [config.name or "" for config in streams()]
+    async with whole.steady():
+        acknowledged = []
+        for number in range(COUNT):
+            await make_leader(whole, number if is_leader else (number + 1) % COUNT, *names)
+            acknowledged.append(await whole.check())
+            cluster.servers[number].process.kill()
+            acknowledged.append(await whole.check())
+            await whole.works()
+            await whole.restarted(cluster.servers[number])
+            await whole.ready()
+        await whole.answered(acknowledged)
+        await whole.works()
