@@ -72,11 +72,11 @@ class SafeClient(StraightClient):
         # TLS, has said goodbye): one that answers nothing would keep us from going to another server.
         if isinstance(e, StaleConnectionError) and self.is_connected:
             self.sever()
-        await super()._process_op_err(e)  # type: ignore[no-untyped-call]  # nats-py leaves it out
+        await super()._process_op_err(e)
 
     async def _process_connect_init(self) -> None:
         try:
-            await super()._process_connect_init()  # type: ignore[no-untyped-call]  # as above
+            await super()._process_connect_init()
         except BaseException:
             self.sever()  # nats-py leaves it open: one more with each try, while a server lets us in and says nothing
             raise

@@ -68,7 +68,7 @@ async def cluster_in(folder: Path) -> AsyncIterator[Cluster]:
             to_others = ", ".join(f'"nats://{LOCALHOST}:{link.port}"' for (a, _), link in routes.items() if a == number)
             configuration = (
                 f'cluster {{ name: faults, listen: "{LOCALHOST}:{route_ports[number]}", no_advertise: true, '
-                f"pool_size: -1, ping_interval: "2s", routes: [{to_others}] }}"
+                f"pool_size: -1, ping_interval: 2s, routes: [{to_others}] }}"
             )
             plain = NatsSettings(folder / f"nats-{number}", port=client_ports[number], server_name=f"n{number}")
             servers.append(embedded_nats(dataclasses.replace(plain, extra_configuration=configuration)))

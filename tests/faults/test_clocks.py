@@ -65,6 +65,7 @@ async def test_a_mute_counts_from_when_it_was_stored_and_is_active_at_once(whole
     await whole.unmute(mute_id)
 
 
+@pytest.mark.slow
 async def test_schedulers_a_minute_apart_ask_for_each_slot_once(whole: Whole) -> None:
     fleet = whole.pipeline.fleet
     await fleet.put("setting.file.interval.c", b'{"schedule": "7s"}')

@@ -1,6 +1,6 @@
 """A cluster of three NATS servers with replicated streams, of which one dies, or is cut off: its packets are dropped,
-so nobody is refused and nobody is told. Whoever hangs on it finds the others, what was acknowledged is there, and when it
-comes back it brings no truth of before.
+so nobody is refused and nobody is told. Whoever hangs on it finds the others, what was acknowledged is there, and when
+it comes back it brings no truth of before.
 """
 
 import json

@@ -65,7 +65,8 @@ async def lose(whole: Whole, stream: str) -> None:
     await whole.works()
 
 
-@pytest.mark.parametrize("streams", [AT_ONCE, pytest.param(LATER, marks=pytest.mark.slow)], ids=", ".join)
+@pytest.mark.slow
+@pytest.mark.parametrize("streams", [AT_ONCE, LATER], ids=", ".join)
 async def test_a_stream_or_bucket_deleted_and_declared_again(whole: Whole, streams: Sequence[str]) -> None:
     await whole.begin()
     for stream in streams:
