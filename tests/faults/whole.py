@@ -224,12 +224,12 @@ class Whole:
         self._next_row += 1
         return self._next_row
 
-    async def repair(self, row: int) -> None:
+    async def repair(self, row: int, timeout_seconds: float = AGAIN_SECONDS) -> None:
         """Repair one weakness, and see its alert end."""
         rows = set(await self.rows()) - {row}
         self.truth.execute(f"DELETE FROM {self.truth.name} WHERE id = {row}")
         await self.check()
-        await self.until_rows(rows, "a repaired weakness")
+        await self.until_rows(rows, "a repaired weakness", timeout_seconds)
 
     async def works(self, *, mutes: bool = True) -> None:
         """See a weakness become an alert, be muted, be heard again, and end."""
