@@ -34,6 +34,7 @@ class TestSlow:
     """Each answer takes longer than a post is waited for, and nothing was done before."""
 
     @pytest.mark.slow
+    @pytest.mark.timeout(600)
     async def test_one_that_is_slow_gets_everything_and_nothing_flaps(
         self, start_nats: StartNats, alertmanager: EmbeddedServer
     ) -> None:

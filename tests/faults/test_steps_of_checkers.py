@@ -145,6 +145,7 @@ async def test_killed_at_any_step_another_brings_it_to_the_same_end(pipeline, pl
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seconds", [10, 90])
 async def test_paused_at_any_step_of_a_run_and_awake_again_it_undoes_nothing(pipeline, place, truth, seconds):
     await pipeline.fleet.check("c", SEES, queries=[truth.query()])

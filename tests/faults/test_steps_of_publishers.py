@@ -178,6 +178,7 @@ async def test_killed_at_any_step_another_brings_it_to_the_same_end(pipeline):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seconds", [10, 90])
 @pytest.mark.parametrize("what", ["post", "withdraw", "event"])
 async def test_paused_at_a_step_and_awake_again_it_undoes_nothing(pipeline, what, seconds):

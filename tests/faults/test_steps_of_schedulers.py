@@ -57,6 +57,7 @@ async def test_killed_at_a_step_another_asks_for_the_rest_and_repeats_nothing(pi
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seconds", [10, 90])
 @pytest.mark.parametrize("step", STEPS)
 async def test_paused_at_a_step_and_awake_again_it_repeats_nothing(pipeline, step, seconds):

@@ -146,6 +146,7 @@ async def test_killed_at_three_steps_another_brings_it_to_the_same_end(pipeline,
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seconds", [10, 90])
 async def test_paused_at_three_steps_and_awake_again_it_doubles_nothing_for_long(pipeline, start_alertmanager, seconds):
     """What it had sent before it was paused may arrive when another has done it: the double ends in the next round."""
