@@ -170,11 +170,11 @@ async def test_one_alert_that_is_refused_keeps_no_other_out_nor_from_staying(
         proxy.rule = lambda one: Fault(spoil=spoil) if one.is_to("POST", "alerts") else None
         await here.name_alertmanagers(proxy.url)
         await here.verdict(*findings(300))
-        async with here.publisher(resend_seconds=0.5, shortest_lease_seconds=2.0):
+        async with here.publisher(resend_seconds=1.0, shortest_lease_seconds=6.0):
             alerts = await shown(place, 299)
             assert status in {one.status for one in posts(proxy)}
             async with staying(place.alerts, alerts):
-                await asyncio.sleep(4)  # longer than their lease
+                await asyncio.sleep(8)  # longer than their lease
             refused = [one for one in posts(proxy) if one.status == status]
             assert len(refused) < 2 * 10  # looked for once by halving, and tried again only after long
             proxy.rule = lambda _: None
