@@ -144,10 +144,11 @@ def with_a_url_that_is_none(alerts: list[dict[str, Any]]) -> None:
             one["generatorURL"] = "not a url"
 
 
+@pytest.mark.slow  # the quick one is beside the poster: tests/integration/test_publisher_outages.py
 @pytest.mark.parametrize(
     ("harm", "status"),
     [
-        pytest.param(with_a_name_that_is_none, 400, id="dropped", marks=pytest.mark.slow),
+        pytest.param(with_a_name_that_is_none, 400, id="dropped"),
         pytest.param(with_a_url_that_is_none, 422, id="refused"),
     ],
 )
