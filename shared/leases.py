@@ -69,7 +69,8 @@ async def take(
             holder.encode(),
             headers=_with_lifetime(),
             expected_last=last.sequence if last else 0,
-            message_id=f"lease/{holder}/{target}/{sent_at}",
+            # The encoded name: what stands on a subject may decode to half of a surrogate pair, which no header takes.
+            message_id=f"lease/{holder}/{subjects.lease_key(target)}/{sent_at}",
             stream=stream,
         )
     except PublishRefused:

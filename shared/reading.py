@@ -48,6 +48,18 @@ async def last_message(jetstream: JetStreamContext, stream: str, subject: str) -
     return Stored(raw.subject or subject, raw.seq or 0, raw.data or b"", _own(raw.headers or {}), stored_at)
 
 
+async def message_at(jetstream: JetStreamContext, stream: str, sequence: int) -> Stored | None:
+    """Return the message at a place of a stream, or None when it is gone. Raises ``StreamMissing``."""
+    try:
+        raw = await jetstream.get_msg(stream, sequence, direct=True)
+    except NotFoundError:
+        return None
+    except NoRespondersError:
+        raise StreamMissing(_silent(stream)) from None
+    stored_at = raw.time or dt.datetime.now(dt.UTC)
+    return Stored(raw.subject or "", sequence, raw.data or b"", _own(raw.headers or {}), stored_at)
+
+
 async def last_messages(
     client: Client,
     stream: str,

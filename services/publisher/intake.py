@@ -22,13 +22,14 @@ from shared.addressed import require
 from shared.configuration import Change
 from shared.errors import MessageRefused, PublishUnconfirmed, StreamMissing
 from shared.following import Stored
-from shared.reading import last_message
+from shared.reading import last_message, message_at
 from shared.streams import CHECK_RESULTS
 
 _SAID = {"fires": "alert fires", "changed": "alert changed", "resolved": "alert resolved"}
 
 MOST_BROKEN_BYTES = 32 * 1024 * 1024
-"""Of broken results that wait to be settled."""
+"""Of broken results that wait to be settled; of those beyond it only the place is kept, and they are read again."""
+MOST_LEFT_OUT = 1_000_000
 _BYTES_EACH = 1024
 """About what a message takes beside its body."""
 
@@ -59,6 +60,7 @@ class Intake:
         self._addressed_only = addressed_only
         self._broken: deque[_Broken] = deque()
         self._broken_bytes = 0
+        self._left_out: deque[int] = deque()
         self._is_something_broken = asyncio.Event()
         self.is_rebuilding = True
         """While the last verdicts are read at the start, single turns are not worth a line in the log."""
@@ -76,8 +78,11 @@ class Intake:
     def _set_aside(self, stored: Stored, reason: str) -> None:
         size = len(stored.data) + len(reason) + _BYTES_EACH
         if self._broken_bytes + size > MOST_BROKEN_BYTES:
-            # It stays in the stream. Who handles verdicts, or reads the stream anew, comes upon it again.
+            # It stays in the stream, and is read again when there is room. Beyond even that, whoever handles verdicts
+            # or reads the stream anew comes upon it.
             telemetry.BROKEN_NOT_SET_ASIDE.inc()
+            if len(self._left_out) < MOST_LEFT_OUT:
+                self._left_out.append(stored.sequence)
             return
         self._broken_bytes += size
         self._broken.append(_Broken(stored, reason))
@@ -136,4 +141,19 @@ class Intake:
                 # What came after it arrives by itself, and may be broken, too.
                 if before is not None and before.sequence < stored.sequence:
                     self.result(before)
+                if not self._broken:
+                    await self._read_left_out()
             self._is_something_broken.clear()
+
+    async def _read_left_out(self) -> None:
+        """Take in what there was no room for, until there is none again. While NATS is away, it waits."""
+        while self._left_out and self._broken_bytes < MOST_BROKEN_BYTES / 2:
+            try:
+                stored = await message_at(self._jetstream, CHECK_RESULTS, self._left_out[0])
+            except (StreamMissing, NatsError, TimeoutError) as away:
+                log.warning("broken results wait", results=len(self._left_out), reason=str(away) or type(away).__name__)
+                await asyncio.sleep(1.0)
+                continue
+            self._left_out.popleft()
+            if stored is not None:
+                self.result(stored)

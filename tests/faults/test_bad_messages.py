@@ -219,7 +219,7 @@ def a_request(fuzz: Fuzz, _: int) -> Message:
 
 
 def a_part(fuzz: Fuzz, number: int) -> Message:
-    target = fuzz.random.choice(("good", "gone", "nobody", fuzz.token()))
+    target = fuzz.random.choice(("good", "gone", "nobody", "=ED=A0=80", "=0A", fuzz.token()))
     what = fuzz.random.choice((f"w{number}", f"w{number}", f"{fuzz.token()}{number}"))
     return Message(
         f"check.requested.{fuzz.random.choice(LANES)}.default.{target}.{what}", fuzz.body(RUNS), fuzz.header()
