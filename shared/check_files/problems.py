@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 Severity = Literal["error", "warning"]
+_LONGEST_TEXT = 1000
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,11 +61,16 @@ def problem(file: Path, check_name: str, fault: Fault) -> Problem:
         line=fault.place.line,
         column=fault.place.column,
         severity=fault.severity,
-        check_name=check_name,
-        message=fault.message,
+        check_name=_shortened(check_name),
+        message=_shortened(fault.message),
         hint=fault.hint,
         rule=fault.rule,
     )
+
+
+def _shortened(text: str) -> str:
+    """Return a text for a line on a terminal: what is wrong may quote a value of a megabyte."""
+    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT // 2]}…{text[-_LONGEST_TEXT // 2 :]}"
 
 
 def one_of(allowed: Iterable[str]) -> str:

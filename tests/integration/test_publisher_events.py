@@ -163,3 +163,21 @@ async def test_results_of_other_programs_have_transitions_too(here: Desk) -> Non
         await until(lambda: here.heard()["resolved", "cve"], "alert.resolved")
     assert [event.labels["image"] for event in here.events] == ["shop", "shop"]
     assert here.heard() == {("firing", "cve"): 1, ("resolved", "cve"): 1}
+
+
+async def test_broken_results_that_there_was_no_room_for_are_settled_when_there_is(
+    here: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.publisher.intake.MOST_BROKEN_BYTES", 8 * 1024)
+    good = await here.verdict(finding(labels={"role": "app"}))
+    # Nobody but the reader of the stream ever comes to an error: the events are made from verdicts.
+    for number in range(40):
+        await here.jetstream.publish(f"check.result.error.postgresql.t{number}.c", b"x" * 2000)
+    async with here.publisher():
+
+        async def only_the_good_one_is_left() -> bool:
+            state = (await here.jetstream.stream_info(CHECK_RESULTS)).state
+            return (state.messages, state.first_seq) == (1, good)
+
+        await until(only_the_good_one_is_left, "the broken ones to be settled")
+    assert await here.dead_letters() == 40
