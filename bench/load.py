@@ -1,17 +1,22 @@
 """Does a person wait behind a backlog? A forced run of one target is timed while nothing else is to do, while 100,000
 due requests wait, and while one request for 10,000 targets is worked off; then 10,000 people ask for one target at
-once. ``python -m bench.load [--targets 10000] [--due 100000]`` prints them beside those of the same machine at rest.
+once, before a checker runs and while one does. ``python -m bench.load [--targets 10000] [--due 100000]`` prints them
+beside those of the same machine at rest.
 """
 
 import argparse
 import asyncio
 import json
+import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psutil
+
 from bench.pipeline import percentiles, place
+from bench.publisher_house import machine, memory
 from examples.servers.postgresql import postgresql
 from shared import subjects
 from shared.streams import CHECK_REQUESTS, CHECK_RUNS
@@ -60,24 +65,34 @@ async def waiting(pipeline: Pipeline, lane: Lane) -> int:
     return information.num_pending or 0
 
 
-async def beside(pipeline: Pipeline, lane: Lane, what: str) -> None:
+async def beside(pipeline: Pipeline, checker: "subprocess.Popen[bytes]", lane: Lane, what: str) -> None:
     before, began = await waiting(pipeline, lane), time.monotonic()
     times = await forced_runs(pipeline)
     left, took = await waiting(pipeline, lane), time.monotonic() - began
     percentiles(f"forced run beside {what}", times)
+    print(f"    checker: {memory(psutil.Process(checker.pid))}; {machine()}")
     print(f"    of which {before} waited when it began and {left} when it ended: {(before - left) / took:.0f} a second")
 
 
-async def asked_by_everybody(pipeline: Pipeline, requests: int) -> None:
-    """Let many ask for one target while no checker runs, then see how many runs answer them."""
-    await in_batches(lambda: pipeline.fleet.request(targets=[PROBE]) for _ in range(requests))
+async def asked_by_everybody(pipeline: Pipeline, requests: int, *, is_checker_running: bool) -> None:
+    """Let many ask for one target, before a checker runs or while it does, and see how many runs answer them."""
+    checker = None
+    if is_checker_running:
+        checker = pipeline.start("checker")
+        await forced_runs(pipeline, 10)
     starts = await pipeline.fleet.count("CHECK_EVENTS", subjects.started("postgresql", PROBE, subjects.EVERYTHING))
     began = time.monotonic()
-    checker = pipeline.start("checker")
+    await in_batches(lambda: pipeline.fleet.request(targets=[PROBE]) for _ in range(requests))
+    asked = time.monotonic() - began
+    checker = checker or pipeline.start("checker")
     while await _unanswered(pipeline):  # noqa: ASYNC110 (nobody tells when nothing waits)
         await asyncio.sleep(0.2)
     runs = await pipeline.fleet.count("CHECK_EVENTS", subjects.started("postgresql", PROBE, subjects.EVERYTHING))
-    print(f"{requests} requests for one target: {runs - starts} runs, {time.monotonic() - began:.1f} s")
+    when = "while a checker runs" if is_checker_running else "before a checker runs"
+    print(
+        f"{requests} requests for one target {when}: {runs - starts} runs; asked in {asked:.1f} s, all answered after "
+        f"{time.monotonic() - began:.1f} s; checker: {memory(psutil.Process(checker.pid))}; {machine()}"
+    )
     kill(checker)
 
 
@@ -106,7 +121,7 @@ async def measure(targets: int, due: int, requests: int, folder: Path) -> None:
             await in_batches(lambda number=number: ask(number) for number in range(due))
             checker = pipeline.start("checker")
             await forced_runs(pipeline, 10)
-            await beside(pipeline, "due", f"{due} due requests")
+            await beside(pipeline, checker, "due", f"{due} due requests")
             kill(checker)
             await jetstream.purge_stream(CHECK_RUNS)
             checker = pipeline.start("checker")
@@ -114,10 +129,11 @@ async def measure(targets: int, due: int, requests: int, folder: Path) -> None:
             await pipeline.fleet.request()
             while await waiting(pipeline, "bulk") < targets // 4:  # noqa: ASYNC110 (nobody tells when it was split)
                 await asyncio.sleep(0.01)
-            await beside(pipeline, "bulk", f"one request for {targets} targets")
+            await beside(pipeline, checker, "bulk", f"one request for {targets} targets")
             kill(checker)
             await jetstream.purge_stream(CHECK_RUNS)
-            await asked_by_everybody(pipeline, requests)
+            await asked_by_everybody(pipeline, requests, is_checker_running=False)
+            await asked_by_everybody(pipeline, requests, is_checker_running=True)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 import time
@@ -154,6 +155,11 @@ def _watch(url: str) -> None:
 def memory(process: psutil.Process) -> str:
     """Return what a process has in memory, now."""
     return f"{process.memory_info().rss / 1024**2:.0f} MiB"
+
+
+def machine() -> str:
+    """Return how busy the machine is: whoever else is on it takes his part of each figure."""
+    return f"load average {os.getloadavg()[0]:.1f}"
 
 
 def used_seconds(process: psutil.Process) -> float:

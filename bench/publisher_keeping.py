@@ -9,7 +9,6 @@ from before their verdict is stored, first while nothing else fires, then betwee
 
 import argparse
 import asyncio
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -22,6 +21,7 @@ from bench.publisher_house import (
     Wire,
     all_shown,
     house_in,
+    machine,
     memory,
     publisher_in,
     server_processes,
@@ -78,7 +78,7 @@ async def kept(pipeline: Pipeline, wire: Wire, publisher: psutil.Process, second
     share = (used_seconds(publisher) - before[0]) / took
     theirs = (used_seconds(alertmanager) - before[1]) / took
     percentiles("a transition posted between all re-sends", times)
-    print(f"publisher {share:.0%} of a core, Alertmanager {theirs:.0%}; load average {os.getloadavg()[0]:.1f}")
+    print(f"publisher {share:.0%} of a core, Alertmanager {theirs:.0%}; {machine()}")
 
 
 async def measure(firing: int, seconds: float, compare_seconds: float, folder: Path) -> None:
@@ -87,7 +87,7 @@ async def measure(firing: int, seconds: float, compare_seconds: float, folder: P
         await transitions(pipeline, wire, time.perf_counter() + 60, 4)
         times = await transitions(pipeline, wire, time.perf_counter() + 60, PROBES)
         percentiles("a transition posted while nothing fires", times)
-        print(f"publisher: {memory(publisher)}; load average {os.getloadavg()[0]:.1f}")
+        print(f"publisher: {memory(publisher)}; {machine()}")
         began = time.perf_counter()
         await stored.fill(pipeline.fleet.client, firing, firing)
         await all_shown(pipeline.alertmanager_url, firing)

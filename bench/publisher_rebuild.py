@@ -8,7 +8,6 @@ fill an Alertmanager, and then kills and starts it anew several times while a wi
 
 import argparse
 import asyncio
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from bench.publisher_house import (
     POST,
     all_shown,
     house_in,
+    machine,
     memory,
     publisher_in,
     server_processes,
@@ -41,18 +41,14 @@ async def note_as_compared(pipeline: Pipeline, verdicts: int) -> None:
     await subscription.unsubscribe()
 
 
-def machine() -> str:
-    """Return how busy the machine is: whoever else is on it takes his part of each figure."""
-    return f"load average {os.getloadavg()[0]:.1f}"
-
-
 async def measure(verdicts: int, firing: int, times: int, folder: Path) -> None:
     async with house_in(folder) as (pipeline, wire):
         fleet, url = pipeline.fleet, pipeline.alertmanager_url
         print(f"{verdicts} verdicts stored in {await stored.fill(fleet.client, verdicts, firing):.1f} s")
         await note_as_compared(pipeline, verdicts)
         floors = [await stored.raw_replay(pipeline.nats_url) for _ in range(2)]
-        print(f"floor: read in order without a publisher in {min(floors):.1f} s ({machine()})")
+        least, least_used = min(floors)
+        print(f"floor: read without a publisher in {least:.1f} s ({least_used:.1f} s of a core); {machine()}")
         for number in range(times):
             kind = "restart" if number else "first start"
             posted = asyncio.create_task(wire.until(POST))
@@ -69,9 +65,11 @@ async def measure(verdicts: int, firing: int, times: int, folder: Path) -> None:
                 await all_shown(url, firing)
                 said.append(f"all {firing} stand {time.perf_counter() - began - first:.1f} s after it")
             floors.append(await stored.raw_replay(pipeline.nats_url))
+            least, least_used = min(floors)
             print(
-                f"{kind}: first alert posted after {first:.1f} s ({used:.1f} s of a core), "
-                f"{first / min(floors):.2f} times the floor of {min(floors):.1f} s; {memory(publisher)}; {machine()}"
+                f"{kind}: first alert posted after {first:.1f} s ({used:.1f} s of a core), {first / least:.2f} times "
+                f"the floor of {least:.1f} s ({used / least_used:.2f} of its {least_used:.1f} s of a core); "
+                f"{memory(publisher)}; {machine()}"
             )
             print(f"    {said[0]}", flush=True)
             for name, process in server_processes(pipeline).items():
