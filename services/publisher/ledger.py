@@ -235,12 +235,7 @@ class Ledger:
                 self._may_end.add(received.subject)
 
     def _settle(
-        self,
-        subject: ResultSubject,
-        standing: Standing,
-        now: dt.datetime,
-        reason: str,
-        last: CheckResult | None = None,
+        self, subject: ResultSubject, standing: Standing, now: dt.datetime, why: str, last: CheckResult | None = None
     ) -> list[Turn]:
         """Bring the alerts of a subject in line with what stands for it. New ones come first, so that an alert that
         only changes its labels is never gone. ``last`` is the last verdict where it is at hand, to be read no more.
@@ -257,10 +252,10 @@ class Ledger:
         before, standing.alerts = standing.alerts, wanted
         since = standing.verdict.stored_at if standing.verdict is not None else now
         fired = [
-            self.states.fire(alert, subject, since=since, now=now, reason=reason) for alert in standing.alerts.values()
+            self.states.fire(alert, subject, since=since, now=now, reason=why) for alert in standing.alerts.values()
         ]
         gone = [fingerprint for fingerprint in before if fingerprint not in standing.alerts]
-        return [*filter(None, fired), *self._resolve(gone, subject, now, ended or reason)]
+        return [*filter(None, fired), *self._resolve(gone, subject, now, ended or why)]
 
     def _resolve(self, gone: Iterable[str], subject: ResultSubject, now: dt.datetime, reason: str) -> list[Turn]:
         turns = (self.states.resolve(fingerprint, subject, now=now, reason=reason) for fingerprint in gone)
