@@ -121,6 +121,8 @@ async def test_target_removed_while_it_runs_ends_and_comes_back_with_a_start_of_
         await asked.ended(request, "one")
         # What the run had seen of a target that is gone brings nothing back.
         assert await fleet.status("one", "c", "withdrawn")
+        verdicts = await fleet.all_events("check.result.verdict.postgresql.one.c")
+        assert [verdict["status"] for verdict in verdicts] == ["failed", "withdrawn"]
         assert [one["fingerprint"] for one in await pipeline.alerts()] == [good["fingerprint"]]
         await fleet.check("c", SEES, queries=[truth.query()])
         await fleet.target("one", **place)
