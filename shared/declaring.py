@@ -15,7 +15,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from shared import subjects
 from shared.configuration import Installation
-from shared.errors import PublishRefused, ServerTooOld, StreamDiffers, StreamMissing
+from shared.errors import PublishRefused, ServerTooOld, StoreTooSmall, StreamDiffers, StreamMissing
 from shared.publishing import publish
 from shared.streams import (
     CHECK_RESULTS,
@@ -41,8 +41,8 @@ _COMPARED = (
     "allow_direct",
     "num_replicas",
 )
-_IMMUTABLE = 10052
-"""JetStream's error for a change that an existing stream can't take."""
+_NO_ROOM = frozenset({10023, 10047})
+"""JetStream's errors when the limits of all streams together are more than the server, or the account, may store."""
 
 
 def refuse_old_server(client: Client) -> str:
@@ -65,7 +65,7 @@ async def declare(
     """Make every stream and bucket exist as ``shared.streams`` says; idempotent.
 
     When CHECK_RESULTS had to be made, the slots are emptied, so that everything is checked at once. Raises
-    ``ServerTooOld`` or ``StreamDiffers``.
+    ``ServerTooOld``, ``StoreTooSmall`` or ``StreamDiffers``.
     """
     say = report or (lambda _: None)
     refuse_old_server(client)
@@ -84,7 +84,12 @@ async def _add_or_update(jetstream: JetStreamContext, wanted: api.StreamConfig, 
     try:
         existing = await jetstream.stream_info(name)
     except NotFoundError:
-        made = await jetstream.add_stream(wanted)
+        try:
+            made = await jetstream.add_stream(wanted)
+        except APIError as refused:
+            if refused.err_code in _NO_ROOM:
+                raise StoreTooSmall(_no_room(wanted, refused)) from None
+            raise
         _compare(wanted, made.config)
         say(f"made {name}")
         return True
@@ -102,6 +107,16 @@ async def _add_or_update(jetstream: JetStreamContext, wanted: api.StreamConfig, 
     _compare(wanted, updated.config)
     say(f"updated {name}: {', '.join(different)}")
     return False
+
+
+def _no_room(wanted: api.StreamConfig, refused: APIError) -> str:
+    together = sum(one.max_bytes or 0 for one in streams(1) if (one.max_bytes or 0) > 0) / 1024**3
+    return (
+        f"the NATS server can't promise {wanted.name} its {(wanted.max_bytes or 0) / 1024**3:.0f} GiB: "
+        f"{refused.description}. Watchword's streams may grow to {together:.0f} GiB in all; by its own choice a server "
+        "promises three quarters of what is free on its disk. Write max_file_store: 64GB into its jetstream block (it "
+        "takes only what is stored), or give it a larger disk"
+    )
 
 
 def differences(wanted: api.StreamConfig, echoed: api.StreamConfig) -> list[str]:

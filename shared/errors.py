@@ -7,6 +7,7 @@ has to act on it: what happened, where, and what to do. Failures of one stage al
     ├── ServerTooOld             the server lacks what the streams need
     ├── StreamMissing            a stream or bucket was never declared, or was deleted
     ├── StreamDiffers            the server kept a stream otherwise than asked
+    ├── StoreTooSmall            the server's store can't promise a stream its room
     ├── PublishRefused           a conditional write lost: the subject changed meanwhile
     ├── PublishUnconfirmed       no acknowledgement within the time for retries
     │   └── StreamFull           a stream has no room left
@@ -37,6 +38,10 @@ class StreamMissing(WatchwordError):
 
 class StreamDiffers(WatchwordError):
     """The server echoes other settings than those that were asked for."""
+
+
+class StoreTooSmall(WatchwordError):
+    """What the server may store in all is less than what the streams may grow to."""
 
 
 class PublishRefused(WatchwordError):

@@ -90,7 +90,7 @@ def streams(replicas: int = 1) -> list[api.StreamConfig]:
         api.StreamConfig(
             name=CHECK_RUNS,
             description="The unit of work: one target. Of each subject only the newest message waits",
-            subjects=[subjects.CHECK_RUNS],
+            subjects=list(subjects.CHECK_RUNS_OF_LANES),
             retention=api.RetentionPolicy.WORK_QUEUE,
             max_msgs_per_subject=1,
             discard=api.DiscardPolicy.OLD,

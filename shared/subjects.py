@@ -19,6 +19,8 @@ LANES: tuple[Lane, ...] = ("now", "bulk", "due")
 
 CHECK_REQUESTED = "check.requested"
 CHECK_RUNS = "check.requested.*.*.*.*"
+CHECK_RUNS_OF_LANES = tuple(f"check.requested.{lane}.*.*.*" for lane in LANES)
+"""What is stored: a message of another lane would wait for ever, for nobody takes it."""
 CHECK_RESULTS = "check.result.*.*.*.*"
 CHECK_VERDICTS = "check.result.verdict.*.*.*"
 CHECK_ERRORS = "check.result.error.*.*.*"

@@ -48,6 +48,10 @@ class NatsSettings:
     port: int = 4222
     port_hint: str = "Choose another one with --nats-port."
     max_payload_bytes: int = 1_048_576
+    most_stored: str = "64GB"
+    """What all streams may grow to. The server's own choice is a share of the free disk, and on a small one it would
+    refuse to make the streams, which hold next to nothing at first.
+    """
     server_name: str = "watchword"
     extra_configuration: str = ""
     """Lines in the manner of nats-server.conf that come after ours: users, clusters, limits."""
@@ -254,7 +258,8 @@ def _nats_configuration(settings: NatsSettings, port: int) -> str:
         f"server_name: {json.dumps(settings.server_name)}\n"
         f"listen: {json.dumps(f'{LOCALHOST}:{port}')}\n"
         f"max_payload: {settings.max_payload_bytes}\n"
-        f"jetstream {{ store_dir: {json.dumps(str(settings.folder / 'jetstream'))} }}\n"
+        f"jetstream {{ store_dir: {json.dumps(str(settings.folder / 'jetstream'))}, "
+        f"max_file_store: {settings.most_stored} }}\n"
         f"{settings.extra_configuration}\n"
     )
 

@@ -7,12 +7,12 @@ import subprocess
 
 import pytest
 from nats.js import api
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from shared import declaring, subjects
 from shared.configuration import Configuration, Installation
 from shared.declaring import declare, declared_names, differences, ensure_consumer, refuse_old_server
-from shared.errors import ServerTooOld, StreamDiffers, StreamMissing
+from shared.errors import ServerTooOld, StoreTooSmall, StreamDiffers, StreamMissing
 from shared.publishing import publish
 from shared.reading import last_message
 from shared.streams import (
@@ -61,6 +61,18 @@ async def test_declaring_again_changes_nothing(start_nats: StartNats) -> None:
         assert [(one.created, one.state.last_seq) for one in before] == [
             (one.created, one.state.last_seq) for one in after
         ]
+
+
+async def test_a_store_that_is_too_small_for_the_streams_is_said_so_with_what_to_do(start_nats: StartNats) -> None:
+    async with connected(start_nats(most_stored="10GB")) as (client, jetstream):
+        with pytest.raises(StoreTooSmall, match=r"can't promise CHECK_RESULTS its 32 GiB.* max_file_store: 64GB"):
+            await declare(client, jetstream)
+
+
+async def test_a_part_of_no_lane_is_refused_at_the_door(start_nats: StartNats) -> None:
+    async with connected(start_nats(), is_declared=True) as (_, jetstream):
+        with pytest.raises(NoStreamResponseError):
+            await jetstream.publish("check.requested.later.default.t.all", b"{}")
 
 
 async def test_a_setting_that_differs_is_updated_and_told_and_what_is_stored_stays(start_nats: StartNats) -> None:

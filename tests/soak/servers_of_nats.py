@@ -41,7 +41,7 @@ def configuration(server: Server, servers: Sequence[Server], ways_out: WaysOut, 
         f"server_name: {server.name}",
         f'listen: "{LOCALHOST}:{server.port}"',
         f'client_advertise: "{LOCALHOST}:{server.door}"',
-        f"jetstream {{ store_dir: {json.dumps(str(store))} }}",
+        f"jetstream {{ store_dir: {json.dumps(str(store))}, max_file_store: 64GB }}",
     ]
     others = [f"nats://{LOCALHOST}:{ways_out[server.number, other.number]}" for other in _others(server, servers)]
     if others:
