@@ -407,7 +407,7 @@ async def have_ended(house: House, door: Door) -> bool:
 @pytest.mark.parametrize("door", DOORS)
 async def test_bad_messages_end_with_a_reason_and_spoil_nothing(pipeline, place, truth, door):
     async with a_house(pipeline, place, truth) as house:
-        await withstands(house, DOORS[door], 1_000)
+        await withstands(house, DOORS[door], 500)
 
 
 @pytest.mark.slow

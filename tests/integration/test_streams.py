@@ -16,6 +16,7 @@ from shared.errors import ServerTooOld, StoreTooSmall, StreamDiffers, StreamMiss
 from shared.publishing import publish
 from shared.reading import last_message
 from shared.streams import (
+    ALERT_EVENTS,
     CHECK_EVENTS,
     CHECK_REQUESTS,
     CHECK_RESULTS,
@@ -26,6 +27,7 @@ from shared.streams import (
     LARGEST_MESSAGE_BYTES,
     LEASES,
     MUTE_REQUESTS,
+    MUTES,
     SLOTS,
     TRANSITIONS,
     Consumer,
@@ -195,18 +197,23 @@ async def test_no_header_of_a_producer_erases_results(start_nats: StartNats, hea
         assert (await jetstream.stream_info(CHECK_RESULTS)).state.messages == 1
 
 
-@pytest.mark.parametrize("stream", [CHECK_REQUESTS, CHECK_RUNS, CHECK_RESULTS, CHECK_EVENTS])
+@pytest.mark.parametrize("stream", [CHECK_REQUESTS, CHECK_RUNS, CHECK_RESULTS, CHECK_EVENTS, MUTES, ALERT_EVENTS])
 async def test_what_is_too_large_for_a_dead_letter_is_refused_at_the_door(start_nats: StartNats, stream: str) -> None:
     subject = {
         CHECK_REQUESTS: subjects.CHECK_REQUESTED,
         CHECK_RUNS: subjects.run_requested("now", "p", "t", "all"),
         CHECK_RESULTS: subjects.verdict("e", "t", "c"),
         CHECK_EVENTS: subjects.accepted("1"),
+        MUTES: subjects.MUTE_REQUESTED,
+        ALERT_EVENTS: "alert.firing.e.t.c",
     }[stream]
-    async with connected(start_nats(), is_declared=True) as (_, jetstream):
+    # A server whose operator lets larger messages in for others.
+    server = start_nats(max_payload_bytes=16 * 1024**2)
+    async with connected(server, is_declared=True) as (_, jetstream):
         await jetstream.publish(subject, b"x" * LARGEST_MESSAGE_BYTES)
-        with pytest.raises(APIError, match="exceeds maximum"):
-            await publish(jetstream, subject, b"x" * (LARGEST_MESSAGE_BYTES + 1000))
+        for size in (LARGEST_MESSAGE_BYTES + 1000, 8 * 1024**2):
+            with pytest.raises(APIError, match="exceeds maximum"):
+                await publish(jetstream, subject, b"x" * size)
         await publish(jetstream, subjects.dead_letter("s"), b"x" * LARGEST_MESSAGE_BYTES, stream=DEAD_LETTERS)
 
 
