@@ -1,16 +1,13 @@
 """The pull subscribers of a stage: one FastStream subscriber for each slot, so that a stage takes what it has free
 slots for and never more. Around each fetch stands a gate, for what FastStream and nats-py leave open: a deleted
 consumer makes a subscriber silent for ever (here it is made again), an unknown error ends it (here it waits and goes
-on), and stopping leaves a message that was just fetched stuck until ack_wait (here it is handed back). Around each
-message stands one way of handling: kept alive while it lasts, acknowledged when done, a dead letter when it can't be
-handled, handed back with a delay when something else is away. Nothing is redelivered in a hot loop, nothing is dropped.
+on), and stopping leaves a message that was just fetched stuck until ack_wait (here it is handed back). What becomes of
+a message stands in ``handling.py``.
 """
 
 import asyncio
 import contextlib
-import datetime as dt
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -22,41 +19,22 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
-from shared.addressed import require
-from shared.dead_letters import DeadLetter, bury
 from shared.declaring import ensure_consumer
 from shared.ending import end
-from shared.errors import MessageRefused, PublishUnconfirmed, StreamDiffers, StreamFull, StreamMissing
-from shared.following import Stored
+from shared.errors import StreamDiffers, StreamMissing
+from shared.handling import MOST_DELIVERIES, Handle, Handling
 from shared.streams import Consumer
-from shared.telemetry import DEAD_LETTERS, HANDLING_SECONDS, MESSAGES
+from shared.telemetry import HANDLING_SECONDS, MESSAGES
 
 FETCH_SECONDS = 1.0
 """How long one pull waits. Cancelling a pull in the middle hangs on Python 3.11, so stopping lets the last one end."""
 LOOK_SECONDS = 2.0
 SILENT_SECONDS = 10.0
 """A slot that neither fetched nor handled for this long is no longer consuming."""
-MOST_DELIVERIES = 5
-FIRST_RETRY_SECONDS = 0.5
-"""After a handler failed; twice as long each time."""
-LONGEST_RETRY_SECONDS = 30.0
-HANDED_BACK_SECONDS = 60.0
-"""How long a stage is unready after NATS did not take what came of a message, unless the next one goes well."""
 DRAIN_SECONDS = 7.0
 """How long what was begun may go on when the stage stops; then it is handed back, and all of it takes ten at most."""
-_MOST_REMEMBERED = 1000
 
 log = structlog.get_logger(__name__)
-Handle = Callable[[Stored, int], Awaitable[None]]
-"""What a stage does with one message and the number of its delivery. Returning acknowledges it."""
-
-
-class HandBack(Exception):
-    """Raised by a handler: hand the message back, to be delivered again after a delay."""
-
-    def __init__(self, delay_seconds: float, reason: str) -> None:
-        super().__init__(reason)
-        self.delay_seconds = delay_seconds
 
 
 @dataclass(slots=True)
@@ -105,16 +83,12 @@ class Subscriptions:
         self._broker = broker
         self._stage = stage
         self._inbox_prefix = inbox_prefix
-        self._addressed_only = addressed_only
+        self._handling = Handling(stage, lambda: self._jetstream, addressed_only=addressed_only)
         self._slots: list[tuple[Consumer, object]] = []
         self._gates: list[_Gate] = []
         self._consumers: dict[tuple[str, str], Consumer] = {}
         self._problems: dict[tuple[str, str], str] = {}
         self._busy = 0
-        self._failures: dict[tuple[str, int], tuple[int, str]] = {}
-        """How often the messages failed that are tried again, and how, for the reason of their dead letter."""
-        self._handed_back: dict[tuple[str, str], tuple[str, float]] = {}
-        """Why a consumer's last message was handed back because NATS did not take what came of it, and when."""
         self._watch: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()
         self.is_draining = False
@@ -194,7 +168,7 @@ class Subscriptions:
         """Return what keeps this stage from consuming, for people; empty when all is well."""
         now = time.monotonic()
         found = list(self._problems.values())
-        found += sorted({why for why, at in self._handed_back.values() if now - at < HANDED_BACK_SECONDS})
+        found += self._handling.problems()
         found += sorted({gate.problem for gate in self._gates if gate.problem})
         idle = [gate for gate in self._gates if not self._busy and now - gate.fetched_at > SILENT_SECONDS]
         if idle:
@@ -228,91 +202,12 @@ class Subscriptions:
         began = time.monotonic()
         self._busy += 1
         try:
-            outcome = await self._handle(message, consumer, handle, most_deliveries)
+            outcome = await self._handling.handle(message, consumer, handle, most_deliveries)
         finally:
             self._busy -= 1
             self.settled()
         MESSAGES.labels(self._stage, kind, outcome).inc()
         HANDLING_SECONDS.labels(self._stage, kind).observe(time.monotonic() - began)
-
-    async def _handle(self, message: Msg, consumer: Consumer, handle: Handle, most_deliveries: int | None) -> str:
-        metadata = message.metadata
-        stored = Stored(
-            message.subject,
-            metadata.sequence.stream,
-            message.data,
-            message.headers or {},
-            metadata.timestamp.astimezone(dt.UTC),
-        )
-        deliveries = metadata.num_delivered
-        place = consumer.stream, stored.sequence
-        try:
-            async with _held(message, consumer.ack_wait_seconds / 3):
-                try:
-                    require(consumer.stream, stored.headers, addressed_only=self._addressed_only)
-                    failures, why = self._failures.get(place, (0, f"see the log of {self._stage}"))
-                    if deliveries > most_deliveries if most_deliveries is not None else failures >= MOST_DELIVERIES:
-                        await self._bury(stored, consumer, f"given up at delivery {deliveries}: {why}")
-                        self._failures.pop(place, None)
-                        outcome = "dead_letter"
-                    else:
-                        await handle(stored, deliveries)
-                        self._failures.pop(place, None)
-                        outcome = "done"
-                except MessageRefused as refused:
-                    await self._bury(stored, consumer, str(refused))
-                    outcome = "dead_letter"
-            await message.ack()
-            self._handed_back.pop((consumer.stream, consumer.name), None)
-        except HandBack as back:
-            await self._hand_back(message, back.delay_seconds)
-            return "handed_back"
-        except (PublishUnconfirmed, StreamMissing, NatsError, TimeoutError) as away:
-            why = str(away) or type(away).__name__
-            is_full = isinstance(away, StreamFull)
-            self._handed_back[consumer.stream, consumer.name] = (f"handed back: {why}", time.monotonic())
-            event = "handed back, a stream is full" if is_full else "handed back, NATS is away"
-            log.warning(event, subject=stored.subject, error=why)
-            await self._hand_back(message, _retry_seconds(deliveries) if is_full else 1.0)
-            return "handed_back"
-        except asyncio.CancelledError:
-            await self._hand_back(message, 0)
-            raise
-        except Exception as bug:
-            # A bug of ours. The message is tried again a few times, then it is a dead letter like any other.
-            log.exception("failed to handle a message", subject=stored.subject, sequence=stored.sequence)
-            failures, _ = self._failures.pop(place, (0, ""))
-            if len(self._failures) >= _MOST_REMEMBERED:
-                del self._failures[next(iter(self._failures))]
-            self._failures[place] = failures + 1, f"{type(bug).__name__}: {bug}"
-            await self._hand_back(message, _retry_seconds(deliveries))
-            return "failed"
-        return outcome
-
-    @staticmethod
-    async def _hand_back(message: Msg, delay_seconds: float) -> None:
-        with contextlib.suppress(NatsError):
-            await message.nak(delay_seconds or None)
-
-    async def _bury(self, stored: Stored, consumer: Consumer, reason: str) -> None:
-        information = await self._jetstream.stream_info(consumer.stream)
-        letter = DeadLetter(
-            self._stage,
-            reason,
-            stored.subject,
-            consumer.stream,
-            stored.sequence,
-            stored.data,
-            stored.headers,
-            stored.stored_at,
-        )
-        sequence = await bury(self._jetstream, letter, stream_created=information.created)
-        DEAD_LETTERS.labels(self._stage).inc()
-        log.warning("refused a message", subject=stored.subject, reason=reason, dead_letter=sequence)
-
-
-def _retry_seconds(deliveries: int) -> float:
-    return float(min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(deliveries, 10)))
 
 
 async def _leave_as_it_is(message: NatsMessage) -> NatsMessage:
@@ -322,22 +217,3 @@ async def _leave_as_it_is(message: NatsMessage) -> NatsMessage:
     FastStream's own way, an annotated parameter, every message would wait for a thread.
     """
     return message
-
-
-@contextlib.asynccontextmanager
-async def _held(message: Msg, every_seconds: float) -> AsyncIterator[None]:
-    """Say ``in_progress`` while the block runs, so that a long run keeps its message."""
-
-    async def say() -> None:
-        while True:
-            await asyncio.sleep(every_seconds)
-            with contextlib.suppress(NatsError):
-                await message.in_progress()
-
-    task = asyncio.create_task(say())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task

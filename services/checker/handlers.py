@@ -22,12 +22,12 @@ from shared.dead_letters import DeadLetter, bury
 from shared.errors import LeaseLost, MessageRefused, NameRefused, PublishUnconfirmed, StreamMissing
 from shared.events import CheckAccepted, CheckFinished, CheckRequested, RunRequested
 from shared.following import Stored
+from shared.handling import HandBack
 from shared.publishing import publish
 from shared.reading import last_message, last_sequence
 from shared.schedules import enabled_checks
 from shared.streams import CHECK_EVENTS, CHECK_REQUESTS, CHECK_RUNS
 from shared.subjects import RunSubject
-from shared.subscribing import HandBack
 from shared.targets import Target
 
 log = structlog.get_logger(__name__)

@@ -16,11 +16,11 @@ from shared.dead_letters import DeadLetter
 from shared.declaring import declare
 from shared.errors import MessageRefused, PublishUnconfirmed
 from shared.following import Stored
+from shared.handling import HandBack, Handle
 from shared.reading import last_message
 from shared.settings import ProcessSettings
 from shared.stage import Stage, make_application, make_stage, started
 from shared.streams import CHECK_REQUESTS, DEAD_LETTERS, Consumer
-from shared.subscribing import HandBack, Handle
 from tests.conftest import StartNats
 from tests.integration.nats_clients import connected, until
 from watchword.embedded import EmbeddedServer
@@ -162,7 +162,7 @@ async def test_handing_back_holds_no_slot(start_nats: StartNats) -> None:
 async def test_a_failing_handler_is_tried_again_ever_later_and_then_gives_up(
     start_nats: StartNats, monkeypatch: pytest.MonkeyPatch, most_deliveries: int | None
 ) -> None:
-    monkeypatch.setattr("shared.subscribing.FIRST_RETRY_SECONDS", 0.02)
+    monkeypatch.setattr("shared.handling.FIRST_RETRY_SECONDS", 0.02)
     server, handled = start_nats(), Handled(errors=[RuntimeError("a bug")] * 9)
     async with (
         connected(server, is_declared=True) as (_, jetstream),
