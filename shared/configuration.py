@@ -254,11 +254,11 @@ class Configuration:
 
     def all_targets(self) -> list[Target]:
         """Return the inventory by name."""
-        return [entry.value for _, entry in sorted(self.targets.items()) if entry.value is not None]
+        return [target for name in sorted(self.targets) if (target := self.targets[name].value) is not None]
 
     def all_checks(self) -> list[Check]:
         """Return the checks by name."""
-        return [entry.value for _, entry in sorted(self.checks.items()) if entry.value is not None]
+        return [check for name in sorted(self.checks) if (check := self.checks[name].value) is not None]
 
     def is_target_removed(self, name: str) -> bool:
         """Say whether a target was explicitly removed; False for one that was merely never seen."""

@@ -129,13 +129,17 @@ def disabled_by(configuration: Configuration, check: str, target: str) -> Disabl
     return None
 
 
+def is_enabled(configuration: Configuration, check: Check, target: Target) -> bool:
+    """Say whether a check runs on a target."""
+    return check.engine == target.engine and disabled_by(configuration, check.name, target.name) is None
+
+
 def enabled_checks(configuration: Configuration, target: Target, schedule: str | None = None) -> list[Check]:
     """Return the checks that run on a target, by name; with a schedule, only those of it."""
     return [
         check
         for check in configuration.all_checks()
-        if check.engine == target.engine
-        and disabled_by(configuration, check.name, target.name) is None
+        if is_enabled(configuration, check, target)
         and (schedule is None or schedule_of(configuration, check, target.name) == schedule)
     ]
 

@@ -2,16 +2,16 @@
 listed, so that a typing error is seen and not silence. Pure: the inventory comes in, the parts go out.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from shared import subjects
-from shared.checks import ENGINES
+from shared.checks import ENGINES, Check
 from shared.configuration import Configuration
 from shared.errors import MessageRefused
 from shared.events import LONGEST_LIST_OF_NAMES, CheckAccepted, CheckRequested, RunRequested
-from shared.schedules import enabled_checks
+from shared.schedules import is_enabled
 from shared.subjects import EVERYTHING, Lane
 from shared.targets import Target
 
@@ -41,15 +41,17 @@ class Split:
 
 def split(request: CheckRequested, configuration: Configuration, request_id: str) -> Split:
     """Split a request. Raises ``MessageRefused`` when it matches no target or no check there."""
-    targets, unknown = _chosen_targets(request, configuration.all_targets())
+    targets, unknown = _chosen_targets(request, configuration)
+    candidates = configuration.all_checks()
     listed: list[str] | None = None
     if request.checks is not None:
-        available = sorted({check.name for target in targets for check in enabled_checks(configuration, target)})
-        listed, unmatched = _matching(request.checks, available)
+        available = {check.name: check for check in candidates if _runs_on_any(configuration, check, targets)}
+        listed, unmatched = _matching(request.checks, available.__contains__, lambda: available)
         # With no target there is nothing to say about checks.
         unknown += unmatched if targets else []
+        candidates = [available[name] for name in listed]
     what = EVERYTHING if listed is None else subjects.what_of_checks(listed)
-    asked = [target for target in targets if _has_any(configuration, target, listed)]
+    asked = [target for target in targets if any(is_enabled(configuration, check, target) for check in candidates)]
     if not asked:
         raise MessageRefused(_nothing_matches(request, configuration, targets, unknown))
     lane: Lane = "now" if len(asked) <= MOST_TARGETS_NOW else "bulk"
@@ -80,18 +82,22 @@ def accepted(result: Split, request: CheckRequested, request_id: str, sequence: 
     ]
 
 
-def _has_any(configuration: Configuration, target: Target, listed: Sequence[str] | None) -> bool:
-    names = {check.name for check in enabled_checks(configuration, target)}
-    return bool(names) if listed is None else not names.isdisjoint(listed)
+def _runs_on_any(configuration: Configuration, check: Check, targets: Sequence[Target]) -> bool:
+    return any(is_enabled(configuration, check, target) for target in targets)
 
 
-def _chosen_targets(request: CheckRequested, inventory: Sequence[Target]) -> tuple[list[Target], list[str]]:
+def _chosen_targets(request: CheckRequested, configuration: Configuration) -> tuple[list[Target], list[str]]:
     unknown: list[str] = []
-    chosen = list(inventory)
-    if request.targets is not None:
-        names, unknown = _matching(request.targets, [target.name for target in inventory])
-        wanted = set(names)
-        chosen = [target for target in inventory if target.name in wanted]
+    if request.targets is None:
+        chosen = configuration.all_targets()
+    else:
+        # A person mostly asks for one by its name, which must not take longer for there being 10,000 others.
+        names, unknown = _matching(
+            request.targets,
+            lambda name: configuration.target(name) is not None,
+            lambda: [target.name for target in configuration.all_targets()],
+        )
+        chosen = [target for name in names if (target := configuration.target(name)) is not None]
     if request.engine is not None:
         if request.engine not in ENGINES:
             unknown.append(f"engine {request.engine}")
@@ -109,22 +115,29 @@ def _chosen_targets(request: CheckRequested, inventory: Sequence[Target]) -> tup
     return chosen, unknown
 
 
-def _matching(patterns: Iterable[str], names: Sequence[str]) -> tuple[list[str], list[str]]:
+def _matching(
+    patterns: Iterable[str], is_known: Callable[[str], bool], names: Callable[[], Iterable[str]]
+) -> tuple[list[str], list[str]]:
     """Return the names that a pattern matches, and the patterns that match none. A name stands for itself first."""
-    known = set(names)
     matched: set[str] = set()
     unknown: list[str] = []
-    globs = 0
+    globs: list[str] = []
     for pattern in dict.fromkeys(patterns):
-        is_glob = pattern not in known and not _GLOB.isdisjoint(pattern)
-        globs += is_glob
-        if globs > MOST_GLOBS:  # each is compared with every name, and meanwhile nothing else is done here
-            message = f"more than {MOST_GLOBS} globs in one list; write names, or several requests"
-            raise MessageRefused(message)
-        found = {name for name in names if fnmatchcase(name, pattern)} if is_glob else {pattern} & known
-        matched |= found
-        if not found:
+        if is_known(pattern):
+            matched.add(pattern)
+        elif _GLOB.isdisjoint(pattern):
             unknown.append(pattern)
+        else:
+            globs.append(pattern)
+    if len(globs) > MOST_GLOBS:  # each is compared with every name, and meanwhile nothing else is done here
+        message = f"more than {MOST_GLOBS} globs in one list; write names, or several requests"
+        raise MessageRefused(message)
+    all_names = list(names()) if globs else []
+    for glob in globs:
+        found = [name for name in all_names if fnmatchcase(name, glob)]
+        matched.update(found)
+        if not found:
+            unknown.append(glob)
     return sorted(matched), unknown
 
 
