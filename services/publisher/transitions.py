@@ -7,6 +7,7 @@ events go, is for the handler.
 import datetime as dt
 from collections.abc import Mapping
 
+from services.publisher.endings import is_in_inventory
 from services.publisher.received import Received
 from shared.accepted import in_words, is_accepted
 from shared.alert_labels import alert_labels
@@ -17,8 +18,11 @@ from shared.subjects import sequence_id
 def transitions(
     received: Received, before: Received | None, *, target_labels: Mapping[str, str], stream_created: dt.datetime
 ) -> list[AlertChanged]:
-    """Return what a verdict changed, ended alerts first."""
-    now, then = _by_key(received), _by_key(before) if before else {}
+    """Return what a verdict changed, ended alerts first. ``before`` is None when no verdict before it is kept: then
+    what its checker had carried over from one was there, and is not told a second time.
+    """
+    now = _by_key(received)
+    then = _by_key(before) if before else _carried_over(received, now)
     accepted = _accepted(received)
     identifier = sequence_id(stream_created, received.sequence)
 
@@ -54,6 +58,21 @@ def _by_key(received: Received) -> dict[str, Finding]:
             continue
         found.setdefault(finding.key(subject.engine, subject.target, subject.check), finding)
     return found
+
+
+def _carried_over(received: Received, found: Mapping[str, Finding]) -> dict[str, Finding]:
+    """Return the findings that fail since an earlier run. A stream keeps the last verdicts of a subject alone, and who
+    reads it again from its beginning, as after an operator deleted our consumer, finds one without the one before it.
+    """
+    started_at = received.result.started_at
+    # Other programs may tell of something old for the first time.
+    if started_at is None or not is_in_inventory(received.subject):
+        return {}
+    return {
+        key: finding
+        for key, finding in found.items()
+        if finding.failing_since is not None and finding.failing_since < started_at
+    }
 
 
 def _accepted(received: Received) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """alert.firing and alert.resolved: one for each transition, whoever dies in between."""
 
 import asyncio
+import datetime as dt
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -12,7 +13,7 @@ from shared.events import AlertChanged
 from shared.reading import last_message
 from shared.streams import ALERT_EVENTS, CHECK_RESULTS, TRANSITIONS
 from tests.conftest import StartNats
-from tests.integration.publishing import Desk, desk, finding, until
+from tests.integration.publishing import Desk, desk, finding, now, until
 from watchword.embedded import EmbeddedServer
 
 
@@ -68,6 +69,25 @@ async def test_an_error_an_edit_and_a_repetition_are_no_transitions(here: Desk) 
         await all_handled(here)
         await until(lambda: here.heard()["firing", "app"], "alert.firing")
     assert await here.stored_events() == 1
+
+
+async def test_a_deleted_consumer_makes_nothing_of_verdicts_whose_past_is_not_kept_any_more(here: Desk) -> None:
+    begun = now()
+    weakness = finding(labels={"role": "a"}, failing_since=begun)
+    async with here.publisher():
+        for number in range(12):  # the stream keeps ten
+            await here.verdict(weakness, started_at=begun + dt.timedelta(minutes=number))
+        await all_handled(here)
+        await here.jetstream.delete_consumer(CHECK_RESULTS, TRANSITIONS.name)
+
+        async def is_made_again() -> bool:
+            return TRANSITIONS.name in [one.name for one in await here.jetstream.consumers_info(CHECK_RESULTS)]
+
+        await until(is_made_again, "the consumer is made again")
+        await all_handled(here)
+        await here.verdict(started_at=begun + dt.timedelta(hours=1))
+        await until(lambda: here.heard()["resolved", "a"], "alert.resolved")
+    assert here.heard() == {("firing", "a"): 1, ("resolved", "a"): 1}
 
 
 async def test_what_happened_while_no_publisher_ran_is_told_by_the_next(here: Desk) -> None:

@@ -41,6 +41,30 @@ def test_transitions(received: Received, before: Received | None, expected: list
     assert changed(received, before) == expected
 
 
+@pytest.mark.parametrize(
+    ("received", "expected"),
+    [
+        pytest.param(
+            verdict(9, finding(labels={"role": "a"}, failing_since=after(hours=-1)), started_at=NOON),
+            [],
+            id="a run before had found it",
+        ),
+        pytest.param(
+            verdict(9, finding(labels={"role": "a"}, failing_since=NOON), started_at=NOON),
+            [("firing", "a")],
+            id="this run was the first",
+        ),
+        pytest.param(
+            verdict(9, finding(labels={"role": "a"}, failing_since=after(days=-9)), subject=SCANNED, started_at=NOON),
+            [("firing", "a")],
+            id="another program tells of something old",
+        ),
+    ],
+)
+def test_of_a_verdict_without_the_one_before_it(received: Received, expected: list[tuple[str, str]]) -> None:
+    assert changed(received, None) == expected
+
+
 def test_a_changed_text_is_no_transition() -> None:
     before, now = (verdict(n, finding(f"{n} %", labels={"role": "a"})) for n in (1, 2))
     assert changed(now, before) == []
