@@ -39,7 +39,8 @@ def headers_of(kind: str, *, source: str, identifier: str, at: dt.datetime) -> d
 def read(model: type[EventModel], data: bytes, headers: Mapping[str, str] | None = None) -> EventModel:
     """Read one event in whichever of the four forms it came.
 
-    Raises ``MessageRefused`` with a reason for people: not UTF-8, not JSON, not an object, or the first wrong field.
+    Raises ``MessageRefused`` with a reason for people: not UTF-8, not JSON, not an object, half of a surrogate pair, or
+    the first wrong field.
     """
     if headers and headers.get("content-type") == _JSON and not _may_be_structured(data):
         # As our own programs write: in one step, which takes a third of the time.
@@ -84,8 +85,14 @@ def _json_object(data: bytes) -> dict[str, object]:
     try:
         # Decoded here: json would take UTF-16 and UTF-32 too, by guessing.
         body = json.loads(data.decode())
+        if b"\\u" in data:
+            # JSON can write half of a surrogate pair, UTF-8 can't: whatever is made of such a text fails later on.
+            json.dumps(body, ensure_ascii=False).encode()
     except UnicodeDecodeError:
         message = "not UTF-8"
+        raise MessageRefused(message) from None
+    except UnicodeEncodeError as half:
+        message = f"a text has half of a surrogate pair ({half.object[half.start]!r}), so it is no Unicode text"
         raise MessageRefused(message) from None
     except (json.JSONDecodeError, RecursionError, ValueError) as broken:
         message = f"not JSON: {broken}"
@@ -106,7 +113,7 @@ def _data_of(envelope: dict[str, object]) -> dict[str, object]:
             raise MessageRefused(message) from None
     data = envelope.get("data", {})
     if isinstance(data, str):
-        return _json_object(data.encode("utf-8", "surrogatepass"))
+        return _json_object(data.encode())
     if data is None:
         return {}
     if not isinstance(data, dict):

@@ -123,6 +123,31 @@ def test_our_own_events_are_read_back() -> None:
     assert read(RunRequested, event.to_bytes(), headers) == event
 
 
+@pytest.mark.parametrize("half", [r"\ud83d", r"a\uDE00b", r"\udfff\ud800"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        pytest.param('{"reason": "%s"}', id="a field"),
+        pytest.param('{"selector": {"%s": "a"}}', id="a name"),
+        pytest.param('{"other": ["%s"]}', id="a field that nobody knows"),
+        pytest.param('{"specversion": "1.0", "type": "t", "source": "/s", "data": {"reason": "%s"}}', id="structured"),
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, {"content-type": "application/json"}])
+def test_half_of_a_surrogate_pair_is_refused_for_it_could_not_be_passed_on(
+    half: str, form: str, headers: dict[str, str]
+) -> None:
+    with pytest.raises(MessageRefused, match="half of a surrogate pair") as refused:
+        read(CheckRequested, (form % half).encode(), headers)
+    str(refused.value).encode()
+
+
+def test_a_whole_surrogate_pair_is_the_character_that_it_stands_for() -> None:
+    event = read(CheckRequested, rb'{"reason": "\ud83d\ude00 \\ud83d"}')
+    assert event.reason == "\U0001f600 \\ud83d"
+    assert event.to_bytes()
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.sampled_from(["failed", "1"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
