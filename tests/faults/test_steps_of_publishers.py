@@ -153,9 +153,6 @@ async def test_killed_at_any_step_another_brings_it_to_the_same_end(pipeline):
         target = step.__name__
         await pipeline.fleet.target(target)
         await step(pipeline, target)
-        import time
-
-        print("STEP", target, time.time())
         transitions = ["firing"] if count else ["firing", "resolved"]
         expected.update({(one, target): count or 1 for one in transitions})
     pipeline.start("publisher")
@@ -164,9 +161,6 @@ async def test_killed_at_any_step_another_brings_it_to_the_same_end(pipeline):
         step.__name__: count for step, count in STEPS.items() if count
     }
     assert {dt.datetime.fromisoformat(one["startsAt"]) for one in alerts} == {BEGAN}
-    import time
-
-    print("SHOWN", time.time())
     async with staying(pipeline.alerts, alerts):
         await at_rest(pipeline, "CHECK_RESULTS")
     for step in (before_it_withdraws, after_it_withdrew):
