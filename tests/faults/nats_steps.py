@@ -49,6 +49,11 @@ class StepLink:
         self._is_open.set()
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def hold(self) -> None:
+        """Pass nothing on from now on, as if the step was reached."""
+        self._is_open.clear()
+        self.reached.set()
+
     def mend(self) -> None:
         """Pass on again, first what has waited."""
         self._is_open.set()
@@ -98,21 +103,17 @@ class StepLink:
             body = await reader.readexactly(int(words[-1]) + 2) if is_publishing else b""
             is_step = is_publishing and self._is_step(words[1].decode(), body)
             if is_step and not self._step.is_after:
-                self._freeze()
+                self.hold()
             await self._is_open.wait()
             writer.write(line + body)
             if is_step and self._step.is_after:
-                self._freeze()
+                self.hold()
             await writer.drain()
 
     def _is_step(self, subject: str, body: bytes) -> bool:
         is_meant = nats_matches(self._step.subject, subject) and self._step.payload in {None, body[:-2]}
         self._left -= is_meant
         return is_meant and self._left == 0
-
-    def _freeze(self) -> None:
-        self._is_open.clear()
-        self.reached.set()
 
 
 @contextlib.asynccontextmanager

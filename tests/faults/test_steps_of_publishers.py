@@ -176,7 +176,9 @@ async def test_killed_at_any_step_another_brings_it_to_the_same_end(pipeline):
 @pytest.mark.parametrize("seconds", [10, 90])
 @pytest.mark.parametrize("what", ["post", "withdraw", "event"])
 async def test_paused_at_a_step_and_awake_again_it_undoes_nothing(pipeline, what, seconds):
-    """Meanwhile the other publisher has resolved what this one was about to post, and let fire something else."""
+    """Meanwhile the other publisher has resolved what this one was about to post, and let fire something else. Of this
+    one that posts hears nothing when it is awake again, until it could have posted what it knew before for long.
+    """
     await pipeline.fleet.target("one")
     released = asyncio.Event()
     held = Fault(until=released, is_passed_on=False)
@@ -193,6 +195,8 @@ async def test_paused_at_a_step_and_awake_again_it_undoes_nothing(pipeline, what
         if what != "post":
             await eventually(scene.link.reached.is_set, "the step", 30)
         kill(scene.process, signal.SIGSTOP)
+        if what == "post":
+            scene.link.hold()
         scene.another()
         if what == "withdraw":
             await pipeline.no_alert("c", "one")
@@ -208,9 +212,13 @@ async def test_paused_at_a_step_and_awake_again_it_undoes_nothing(pipeline, what
             await settled(seconds)
             scene.proxy.rule = lambda _: None
             released.set()
-            scene.link.mend()
+            if what != "post":
+                scene.link.mend()
             kill(scene.process, signal.SIGCONT)
             await settled(10)
+            scene.link.mend()
+            if what == "post":  # it could have posted for 10 s without a word of what happened since
+                await settled(5)
         last = await pipeline.fleet.result("one", "c")
         assert last is not None
         assert last.status == "passed"
