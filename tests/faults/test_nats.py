@@ -6,6 +6,7 @@ import asyncio
 
 from shared.streams import CHECK_RESULTS
 from tests.faults.whole import MUTED, STEADY, Whole
+from tests.integration.checker_fleet import eventually
 from watchword.embedded import EmbeddedServer
 
 
@@ -19,12 +20,15 @@ async def test_nats_killed_and_restarted_again_and_again_loses_no_request_and_mo
     async def keep_asking() -> None:
         while not is_over.is_set():
             acknowledged.append(await whole.check())
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.05)
 
-    async with whole.steady():
-        asking = asyncio.create_task(keep_asking())
+    async with whole.steady() as witness:
+        asking = [asyncio.create_task(keep_asking()) for _ in range(4)]  # so that some requests are being split
         for _ in range(2):
-            before = await whole.verdicts()
+            before, looks = await whole.verdicts(), witness.looks
+            # First it is deaf: what is sent to it now is lost, and whoever sent it waits for an answer.
+            nats.process.pause()
+            await eventually(lambda looks=looks: witness.looks > looks + 10, "a while", 60)
             nats.process.kill()
             nats.process.restart()
 
@@ -33,7 +37,7 @@ async def test_nats_killed_and_restarted_again_and_again_loses_no_request_and_mo
 
             await whole.until(is_going_on, "runs go on after NATS was killed")
         is_over.set()
-        await asking
+        await asyncio.gather(*asking)
         await whole.answered(acknowledged)
         await whole.ready()
         await whole.works()
