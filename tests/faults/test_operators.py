@@ -23,6 +23,7 @@ from shared.streams import (
     bucket_stream,
 )
 from tests.faults.whole import STAGES, Whole
+from tests.integration.checker_fleet import eventually
 
 WHO_SAYS = {
     CHECK_REQUESTS: ("checker",),
@@ -76,12 +77,16 @@ async def test_a_stream_or_bucket_deleted_and_declared_again(whole: Whole, strea
 
 async def test_all_deleted_at_once_and_declared_again(whole: Whole) -> None:
     await whole.begin()
-    async with whole.steady():
+    async with whole.steady() as witness:
         for stream in WHO_SAYS:
             await whole.pipeline.fleet.jetstream.delete_stream(stream)
         await whole.unready(*STAGES, saying="watchword init")
         declared = await asyncio.to_thread(whole.pipeline.run, "init")
         assert declared.returncode == 0, declared.stdout + declared.stderr
+        await whole.ready()
+        # Everybody reads the new streams by now. They are empty, and nothing runs that could bring a verdict back.
+        looks = witness.looks
+        await eventually(lambda: witness.looks > looks + 80, "some re-sends", 60)
         await whole.configure()
         await whole.ready()
         await whole.works()
