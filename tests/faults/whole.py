@@ -160,8 +160,9 @@ class Whole:
         last: dict[int, Any] = {}
 
         async def look() -> bool:
+            shown = await self.rows()  # before the last answer is forgotten: the time may be over in between
             last.clear()
-            last.update(await self.rows())
+            last.update(shown)
             return set(last) == rows
 
         await self._eventually(
