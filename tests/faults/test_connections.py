@@ -51,7 +51,9 @@ async def test_who_has_much_to_say_to_a_server_that_takes_nothing_any_more_goes_
             await client.close()
 
 
-async def test_a_server_that_lets_in_and_says_nothing_keeps_no_connection_of_those_that_were_tried() -> None:
+async def test_a_server_that_lets_in_and_says_nothing_keeps_no_connection_of_those_that_were_tried(
+    nats: EmbeddedServer,
+) -> None:
     tries, standing, most = 0, 0, 0
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -67,22 +69,21 @@ async def test_a_server_that_lets_in_and_says_nothing_keeps_no_connection_of_tho
             standing -= 1
             writer.close()
 
-    server = await asyncio.start_server(say_nothing, LOCALHOST)
-    port = server.sockets[0].getsockname()[1]
-    client = SafeClient()
-    connecting = asyncio.create_task(
-        client.connect(
-            f"nats://{LOCALHOST}:{port}",
-            connect_timeout=0.1,
+    silent = await asyncio.start_server(say_nothing, LOCALHOST)
+    async with link_to(nats.process.port) as link:
+        client = SafeClient()
+        await client.connect(
+            [f"nats://{LOCALHOST}:{port}" for port in (link.port, silent.sockets[0].getsockname()[1])],
+            dont_randomize=True,
+            connect_timeout=0.2,
             reconnect_time_wait=0.01,
             max_reconnect_attempts=-1,
             error_cb=_ignore,
         )
-    )
-    try:
+        await link.cut()  # from now on there is nobody but the silent one
         await eventually(lambda: tries >= 6, "several tries", 60)
-    finally:
-        await end(connecting)
-        client.sever()
-        server.close()
+        await link.join()
+        await eventually(lambda: client.is_connected and not standing, "all is as before", 60)
+        await client.close()
+    silent.close()
     assert most <= 2  # the one before is perhaps still ending
