@@ -86,7 +86,7 @@ async def test_all_deleted_at_once_and_declared_again(whole: Whole) -> None:
         assert declared.returncode == 0, declared.stdout + declared.stderr
         await whole.ready()
         looks = witness.looks
-        await eventually(lambda: witness.looks > looks + 60, "a while in which everybody reads empty streams", 60)
+        await eventually(lambda: witness.looks > looks + 20, "a while in which everybody reads empty streams", 60)
         whole.start("checker")
         await whole.configure()
         await whole.ready()
