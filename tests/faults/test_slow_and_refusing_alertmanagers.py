@@ -87,7 +87,7 @@ async def as_shown(here: Desk) -> list[dict[str, Any]]:
 
 
 FAULTS = [
-    pytest.param(answers(429, retry_after="1"), id="429"),
+    pytest.param(answers(429, retry_after="1"), id="429", marks=pytest.mark.slow),
     pytest.param(answers(500, b"no"), id="500", marks=pytest.mark.slow),
     pytest.param(answers(503, b"<html>away</html>", retry_after="1"), id="503", marks=pytest.mark.slow),
     pytest.param(CUT_ANSWER, id="cut in the middle"),
