@@ -82,7 +82,7 @@ def broken(chance: random.Random, valid: str) -> bytes:
     lines = valid.splitlines()
     for _ in range(chance.randint(1, 3)):
         at = chance.randrange(len(lines))
-        match chance.randrange(8):
+        match chance.randrange(10):
             case 0:
                 del lines[at : at + chance.randint(1, 3)]
             case 1:
@@ -98,6 +98,9 @@ def broken(chance: random.Random, valid: str) -> bytes:
             case 6:
                 key, colon, value = lines[at].partition(":")
                 lines[at] = f"{value}{colon}{key}"
+            case 7 | 8:
+                within = chance.randrange(len(lines[at]) + 1)
+                lines[at] = lines[at][:within] + chance.choice(" %@:/?#['\"") + lines[at][within:]
             case _:
                 lines[at] = lines[at] * chance.choice((1, 2, 50))
         lines = lines or ["{}"]

@@ -83,7 +83,7 @@ async def test_account_that_is_full_or_has_another_password_is_an_error_until_it
             async with a_bed(pipeline, server, folder, good=good, **own) as bed:
                 with connect_as(server, name, "first-Canary-41"):
                     reason = await bed.is_error_of_one_alone()
-                    assert "connection" in reason
+                    assert "no free connection" in reason
                 await bed.is_right_again()
                 change_password(execute, engine, name, "second-Canary-42")
                 reason = await bed.is_error_of_one_alone()
