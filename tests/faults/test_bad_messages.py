@@ -40,7 +40,7 @@ from shared.streams import (
 )
 from shared.subjects import LANES
 from tests.e2e.processes import Pipeline
-from tests.faults.fuzz import Fuzz
+from tests.faults.fuzz import TEXTS, Fuzz
 from tests.faults.outcomes import careful_client, everything, is_settled, letters_of, memory_mib
 from tests.faults.raw_nats import Answer, Message, RawNats, raw_nats
 from tests.faults.truth import SEES, Truth
@@ -245,7 +245,11 @@ def a_result(fuzz: Fuzz, number: int) -> Message:
     status = "failed" if kind == "verdict" else "error"
     valid = {"status": status, "engine": engine, "target": target, "check": check, "labels": {"a": "b"}}
     valid |= {"expires_at": "2027-01-01T00:00:00Z", "run": "1-1", "reason": "why", "findings": [FINDING, FINDING]}
-    return Message(f"check.result.{kind}.{engine}.{target}.{check}", fuzz.body([valid]), fuzz.header())
+    body = fuzz.body([valid])
+    if fuzz.random.random() < 0.1:  # right but for one text, which is passed on to alerts and events
+        text = {fuzz.random.choice(("summary", "description", "read_more_url")): fuzz.random.choice(TEXTS)}
+        body = json.dumps({**valid, "findings": [{**FINDING, "accepted": None, **text}]}).encode()
+    return Message(f"check.result.{kind}.{engine}.{target}.{check}", body, fuzz.header())
 
 
 def a_mute(fuzz: Fuzz, _: int) -> Message:
