@@ -6,6 +6,7 @@ of the labels a mute uses is the silencer's.
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -64,12 +65,12 @@ def _beside(taken: Iterable[str], labels: Mapping[str, str], prefix: str) -> dic
     for name in values:
         valid = clean_name(name)
         wanted[name] = prefix + valid if valid in used else valid
+    rivals = Counter(wanted.values())
     named: dict[str, str] = {}
     # Those that are valid as they stand keep their names; the others make room.
     for name in sorted(values, key=lambda name: (wanted[name] != name, name)):
-        rivals = sum(1 for other in wanted.values() if other == wanted[name])
         chosen = wanted[name]
-        if chosen in used or (rivals > 1 and chosen != name):
+        if chosen in used or (rivals[chosen] > 1 and chosen != name):
             chosen = _told_apart(wanted[name], name, used)
         used.add(chosen)
         named[chosen] = values[name]
