@@ -20,11 +20,17 @@ from shared.streams import CHECK_EVENTS, CHECK_REQUESTS, CHECK_RUNS
 from shared.targets import Target
 
 
-async def covers_now(jetstream: JetStreamContext) -> Covers:
-    """Return what a run that begins now will answer; to be asked when its lease is taken, before it knows anything."""
+async def covers_now(jetstream: JetStreamContext, message: Stored) -> Covers:
+    """Return what a run that begins now will answer; to be asked when its lease is taken, before it knows anything.
+
+    It answers at least the message of CHECK_RUNS that asks for it: a server that was cut off and takes itself for the
+    leader yet tells of less, and whoever waits for this message would wait for ever.
+    """
     (runs_created, runs), (requests_created, requests) = await asyncio.gather(
         last_sequence(jetstream, CHECK_RUNS), last_sequence(jetstream, CHECK_REQUESTS)
     )
+    if message.stored_at >= runs_created:  # else it lay in another stream, which counted otherwise
+        runs = max(runs, message.sequence)
     return Covers(subjects.created_token(runs_created), runs, subjects.created_token(requests_created), requests)
 
 

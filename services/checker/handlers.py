@@ -160,7 +160,7 @@ async def on_run(checker: Checker, stored: Stored, deliveries: int) -> None:
 async def _with_lease(
     checker: Checker, stored: Stored, asked: RunSubject, body: RunRequested, lease: leases.Lease
 ) -> str:
-    covers = await covers_now(checker.jetstream)
+    covers = await covers_now(checker.jetstream, stored)
     configuration = await checker.configuration.catch_up()
     target = configuration.target(asked.target)
     if target is None:

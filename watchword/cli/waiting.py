@@ -101,10 +101,9 @@ class Waiting:
 
     def _began_after(self, end: CheckFinished) -> bool:
         created, _, sequence = self.request_id.partition("-")
-        if end.covers_requests is not None and end.requests_created == created:
-            return end.covers_requests >= int(sequence)
-        # The end was told by a checker of an earlier version, or the stream of requests was made anew meanwhile.
-        return end.covers >= self.first and end.runs_created in {None, self.runs_created}
+        is_past_request = (end.covers_requests or 0) >= int(sequence) and end.requests_created == created
+        # Either is enough: a server that was cut off may have told the run of fewer requests than there were.
+        return is_past_request or (end.covers >= self.first and end.runs_created in {None, self.runs_created})
 
     @property
     def is_accepted(self) -> bool:

@@ -85,7 +85,6 @@ def test_a_run_that_began_after_the_request_was_stored_answers_it_although_it_wa
     "message",
     [
         pytest.param(finished("a", 9), id="a run that began before the request was split"),
-        pytest.param(finished("a", 99, requests=4), id="a run that began before the request was stored"),
         pytest.param(finished("a", 9, requests=9, requests_created="1699"), id="a run that knew other requests"),
         pytest.param(finished("a", 99, what="other"), id="a run of other checks"),
         pytest.param(finished("a", 99, runs="1500"), id="a run that counted in a stream made anew since"),
