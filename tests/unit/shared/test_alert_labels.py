@@ -1,6 +1,8 @@
 """Which labels does an alert have? The same ones everywhere, each valid, none lost."""
 
+import gc
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -121,3 +123,20 @@ def test_cleaning_a_value_twice_changes_nothing_more(value: str) -> None:
     once = clean_value(value)
     assert clean_value(once) == once
     once.encode()
+
+
+def test_many_labels_cost_in_proportion_to_their_number() -> None:
+    """A message has room for 40,000 of them, and whoever reads it does nothing else meanwhile."""
+
+    def seconds(number: int, round_number: int = 0) -> float:
+        labels = {f"l{number}_{round_number}_{one}": "v" for one in range(number)}  # names that were never seen before
+        gc.disable()  # what it takes has to do with all that the tests have made
+        try:
+            began = time.process_time()
+            assert len(alert_labels(SUBJECT, Severity.WARNING, {}, labels).finding) == number
+            return time.process_time() - began
+        finally:
+            gc.enable()
+
+    few = min(seconds(1_000, round_number) for round_number in range(5))
+    assert seconds(20_000) < 20 * few * 8  # compared with all others, each would take 20 times as long as before
