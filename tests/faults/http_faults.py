@@ -22,6 +22,8 @@ class Fault:
 
     wait_seconds: float = 0.0
     """So long it waits before it is passed on."""
+    answers_after_seconds: float = 0.0
+    """So long its answer is kept back, though what was asked for is done at once."""
     until: asyncio.Event | None = None
     """It is held until this is set."""
     is_passed_on: bool = True
@@ -136,6 +138,7 @@ class Proxy:
             answer = await self._ask(request, fields, body)
             request.status = int(answer.split(b" ", 2)[1])
             self._news.set()
+            await asyncio.sleep(fault.answers_after_seconds)
         if fault.keeps_answer:
             await reader.read()
             return

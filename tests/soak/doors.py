@@ -39,8 +39,9 @@ class Door:
 
     def unwell(self, kind: str, status: int) -> None:
         """Be slow, refuse, or lose answers from now on."""
-        # A request that waits long is passed on all the same: an answer that is late is no answer that is wrong.
-        how = {"slow": Fault(wait_seconds=SLOW_SECONDS), "lose": CUT_ANSWER}.get(kind) or answers(status)
+        # What is asked for is done at once, and only said late. One that does late what we gave up long before can undo
+        # what it was asked for since, until the next re-send: docs/guarantees.md says so.
+        how = {"slow": Fault(answers_after_seconds=SLOW_SECONDS), "lose": CUT_ANSWER}.get(kind) or answers(status)
         self.proxy.rule = lambda _: how
 
     def well(self) -> None:
