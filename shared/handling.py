@@ -25,8 +25,12 @@ MOST_DELIVERIES = 5
 FIRST_RETRY_SECONDS = 0.5
 """After a handler failed; twice as long each time."""
 LONGEST_RETRY_SECONDS = 30.0
-HANDED_BACK_SECONDS = 60.0
-"""How long a stage is unready after NATS did not take what came of a message, unless the next one goes well."""
+FULL_SECONDS = 60.0
+"""How long a stage is unready after a stream had no room, unless the next message goes well: longer than until the same
+is tried again.
+"""
+AWAY_SECONDS = 5.0
+"""And after NATS did not answer: that it is there again is known by other signs, and the message may be another's now."""
 _MOST_REMEMBERED = 1000
 
 log = structlog.get_logger(__name__)
@@ -52,12 +56,14 @@ class Handling:
         self._failures: dict[tuple[str, int], tuple[int, str]] = {}
         """How often the messages failed that are tried again, and how, for the reason of their dead letter."""
         self._handed_back: dict[tuple[str, str], tuple[str, float]] = {}
-        """Why a consumer's last message was handed back because NATS did not take what came of it, and when."""
+        """Why a consumer's last message was handed back because NATS did not take what came of it, and until when that
+        is told.
+        """
 
     def problems(self) -> list[str]:
         """Return what keeps messages from being done, for people."""
         now = time.monotonic()
-        return sorted({why for why, at in self._handed_back.values() if now - at < HANDED_BACK_SECONDS})
+        return sorted({why for why, until in self._handed_back.values() if now < until})
 
     async def handle(self, message: Msg, consumer: Consumer, handle: Handle, most_deliveries: int | None) -> str:
         """Handle one message and return what became of it: ``done``, ``dead_letter``, ``handed_back`` or ``failed``.
@@ -97,7 +103,8 @@ class Handling:
         except (PublishUnconfirmed, StreamMissing, NatsError, TimeoutError) as away:
             why = str(away) or type(away).__name__
             is_full = isinstance(away, StreamFull)
-            self._handed_back[consumer.stream, consumer.name] = (f"handed back: {why}", time.monotonic())
+            until = time.monotonic() + (FULL_SECONDS if is_full else AWAY_SECONDS)
+            self._handed_back[consumer.stream, consumer.name] = (f"handed back: {why}", until)
             event = "handed back, a stream is full" if is_full else "handed back, NATS is away"
             log.warning(event, subject=stored.subject, error=why)
             await self._hand_back(message, _retry_seconds(deliveries) if is_full else 1.0)

@@ -190,6 +190,19 @@ async def test_a_failure_of_nats_hands_back_and_is_none_of_the_handlers(start_na
     assert [after - was for after, was in zip(counted("handed_back", "failed"), before, strict=True)] == [2, 0]
 
 
+async def test_a_stage_that_nats_did_not_answer_is_soon_ready_again_although_nothing_more_comes(
+    start_nats: StartNats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.handling.AWAY_SECONDS", 0.5)
+    server = start_nats()
+    handled = Handled(errors=[TimeoutError()])
+    async with connected(server, is_declared=True) as (_, jetstream), consuming(server, handled) as subscriptions:
+        await jetstream.publish("check.requested", b"one")
+        await until(lambda: "handed back: TimeoutError" in subscriptions.problems(), "the stage says so")
+        await jetstream.purge_stream(CHECK_REQUESTS)  # another checker took it
+        await until(lambda: not subscriptions.problems(), "ready again")
+
+
 async def test_a_long_run_keeps_its_message(start_nats: StartNats) -> None:
     server, seen = start_nats(), []
     short = Consumer(CHECK_REQUESTS, "testers", ("check.requested",), ack_wait_seconds=1)
