@@ -30,7 +30,7 @@ FULL_SECONDS = 60.0
 is tried again.
 """
 AWAY_SECONDS = 5.0
-"""And after NATS did not answer: that it is there again is known by other signs, and the message may be another's now."""
+"""And after NATS did not answer: that it is there again is known by other signs, and the message may be another's."""
 _MOST_REMEMBERED = 1000
 
 log = structlog.get_logger(__name__)
