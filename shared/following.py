@@ -223,10 +223,15 @@ class Follower:
                 self.problem = f"{self._stream} can't be read: {type(unreachable).__name__}"
 
     async def _is_alive(self, reader: Reader) -> bool:
-        """Say whether the server still has the consumer; a restarted server forgets it."""
+        """Say whether the server still has the consumer; a restarted server forgets it. In a cluster one server alone
+        has it, and while that one is cut off nobody answers for it, though everybody does for the stream.
+        """
         try:
             await self._jetstream.consumer_info(self._stream, reader.consumer)
         except NotFoundError:
+            return False
+        except TimeoutError:  # nats-py's own is one of these
+            await self._information()
             return False
         return True
 

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from examples.servers.database import DatabaseServer
@@ -35,6 +36,10 @@ from watchword.embedded import (
     embedded_alertmanager,
     embedded_nats,
 )
+
+# A busy machine may take its time for one example; what never ends is ended by pytest-timeout.
+hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")
 
 StartNats = Callable[..., EmbeddedServer]
 StartAlertmanager = Callable[..., EmbeddedServer]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from nats.aio.client import Client
+from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext, api
 
 from shared import following as following_module
@@ -307,6 +308,28 @@ async def test_what_an_abandoned_reader_still_brings_is_ignored(start_nats: Star
             receive(*late[0])
             assert not follower._is_broken
             assert reader.seen == [(1, "one"), (2, "two")]
+
+
+async def test_a_reader_whose_server_is_cut_off_is_made_anew(
+    start_nats: StartNats, never_stalled: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        async with following(jetstream) as (follower, reader):
+            first = follower._reader
+            assert first is not None
+            ask = jetstream.consumer_info
+
+            async def ask_in_vain(stream: str, consumer: str) -> api.ConsumerInfo:
+                if consumer == first.consumer:  # nobody answers for it, as in a cluster whose other servers live
+                    raise NatsTimeoutError
+                return await ask(stream, consumer)
+
+            monkeypatch.setattr(jetstream, "consumer_info", ask_in_vain)
+            await until(lambda: follower._reader not in {None, first}, "another reader")
+            await publish(jetstream, "one")
+            await until(lambda: reader.seen == [(1, "one")], "what was stored since")
+            assert follower.problem is None
 
 
 async def test_a_message_that_looks_as_if_the_server_steered_is_a_message(start_nats: StartNats) -> None:
