@@ -83,8 +83,8 @@ async def test_what_was_removed_since_the_backup_is_removed_again_by_saying_so(
     await whole.until_rows(set(), "no alerts of a target that was removed")
     put_back()
     await whole.ready()
-    # The backup has the target. Who saw its removal knows better than the verdicts of before, so somebody asks for a run,
-    # as docs/guarantees.md has it.
+    # The backup has the target. Who saw its removal knows better than the verdicts of before, so somebody asks for a
+    # run, as docs/guarantees.md has it.
     await whole.pipeline.fleet.request(targets=["one"])
     await whole.until_rows({STEADY, MUTED}, "the alerts of a target that is there again")
     await whole.pipeline.fleet.remove(subjects.target_key("one"))
