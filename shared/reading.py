@@ -6,13 +6,13 @@ import asyncio
 import datetime as dt
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
-from nats.js import JetStreamContext
+from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 
 from shared.errors import StreamMissing
@@ -38,26 +38,23 @@ NO_SUCH_MESSAGE = (10037, 10043, 10057)
 
 async def last_message(jetstream: JetStreamContext, stream: str, subject: str) -> Stored | None:
     """Return the last message of a subject, or None. Raises ``StreamMissing`` when there is no such stream."""
-    try:
-        raw = await jetstream.get_last_msg(stream, subject, direct=True)
-    except NotFoundError:
-        return None
-    except NoRespondersError:
-        raise StreamMissing(_silent(stream)) from None
-    stored_at = raw.time or dt.datetime.now(dt.UTC)
-    return Stored(raw.subject or subject, raw.seq or 0, raw.data or b"", _own(raw.headers or {}), stored_at)
+    return await _found(jetstream.get_last_msg(stream, subject, direct=True), stream)
 
 
 async def message_at(jetstream: JetStreamContext, stream: str, sequence: int) -> Stored | None:
     """Return the message at a place of a stream, or None when it is gone. Raises ``StreamMissing``."""
+    return await _found(jetstream.get_msg(stream, sequence, direct=True), stream)
+
+
+async def _found(asked: Awaitable[api.RawStreamMsg], stream: str) -> Stored | None:
     try:
-        raw = await jetstream.get_msg(stream, sequence, direct=True)
+        raw = await asked
     except NotFoundError:
         return None
     except NoRespondersError:
         raise StreamMissing(_silent(stream)) from None
     stored_at = raw.time or dt.datetime.now(dt.UTC)
-    return Stored(raw.subject or "", sequence, raw.data or b"", _own(raw.headers or {}), stored_at)
+    return Stored(raw.subject or "", raw.seq or 0, raw.data or b"", _own(raw.headers or {}), stored_at)
 
 
 async def last_messages(
