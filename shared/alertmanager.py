@@ -36,6 +36,8 @@ from shared.secrets import SecretMissing
 
 TIMEOUT_SECONDS = 10.0
 CONNECT_TIMEOUT_SECONDS = 3.0
+SEND_TIMEOUT_SECONDS = 5.0
+"""What is not sent by then is given up, and can't be done late: Alertmanager has not read it whole."""
 LARGEST_ANSWER_BYTES = 128 * 1024 * 1024
 """Some 100,000 alerts. What is larger is not read to its end."""
 LONGEST_REASON = 2000
@@ -182,7 +184,8 @@ class AlertmanagerClient:
         except (httpx.HTTPError, OSError) as failed:
             # OSError: what a server says about our certificate in TLS 1.3 passes httpx as a bare ssl.SSLError.
             is_late = isinstance(failed, (TimeoutError, httpx.TimeoutException))
-            why = f"not within {self._timeout_seconds:g} s" if is_late else _short(failed)
+            seconds = SEND_TIMEOUT_SECONDS if isinstance(failed, httpx.WriteTimeout) else self._timeout_seconds
+            why = f"not within {seconds:g} s" if is_late else _short(failed)
             message = f"{self.url} gave no whole answer to {method} {path}: {why}"
             raise AlertmanagerSilent(message) from None
 
@@ -232,7 +235,11 @@ class AlertmanagerClient:
                 context = tls_context(self.url, self._credential, self._secrets_folder)
             except (SecretMissing, CredentialUnusable) as unusable:
                 raise CredentialUnavailable(str(unusable)) from None
-            timeout = httpx.Timeout(self._timeout_seconds, connect=min(CONNECT_TIMEOUT_SECONDS, self._timeout_seconds))
+            timeout = httpx.Timeout(
+                self._timeout_seconds,
+                connect=min(CONNECT_TIMEOUT_SECONDS, self._timeout_seconds),
+                write=min(SEND_TIMEOUT_SECONDS, self._timeout_seconds),
+            )
             self._client = httpx.AsyncClient(
                 verify=context,
                 timeout=timeout,

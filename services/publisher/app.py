@@ -19,7 +19,7 @@ from services.publisher.intake import Intake
 from services.publisher.ledger import Ledger
 from services.publisher.members import Member, Members, members_of
 from services.publisher.pace import Clock
-from services.publisher.posting import OLDEST_BODY_SECONDS
+from services.publisher.posting import ANSWER_SECONDS
 from services.publisher.settings import PublisherSettings
 from services.publisher.watching import Watching
 from services.publisher.withdrawing import Withdrawing
@@ -119,6 +119,7 @@ class Publisher:
             await asyncio.sleep(SWEEP_SECONDS)
 
     def _deliver(self, member: Member) -> Delivery:
+        pace = self._settings.pace
         poster, reader = (
             AlertmanagerClient(
                 member.url,
@@ -126,11 +127,9 @@ class Publisher:
                 secrets_folder=self._settings.secrets_folder,
                 timeout_seconds=timeout_seconds,
             )
-            for timeout_seconds in (OLDEST_BODY_SECONDS, READ_SECONDS)
+            for timeout_seconds in (min(ANSWER_SECONDS, pace.lease_seconds / 2), READ_SECONDS)
         )
-        return Delivery(
-            poster, reader, self._ledger, self._current, self._settings.pace, self._clock, self._intake.turned
-        )
+        return Delivery(poster, reader, self._ledger, self._current, pace, self._clock, self._intake.turned)
 
 
 @contextlib.contextmanager

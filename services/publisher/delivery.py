@@ -24,8 +24,13 @@ from shared.alertmanager import AlertmanagerClient
 from shared.alertmanager_errors import AlertmanagerError
 
 LONGEST_PAUSE_SECONDS = 5.0
+SLOW_SECONDS = 5.0
+"""A post that takes longer goes on waiting for its answer, beside the next ones, which are of other alerts."""
+MOST_WAITING = 6
 READ_SECONDS = 30.0
 """What reading all alerts may take; some 100,000 of them take half of it."""
+
+_Failure = BehindTheStreams | AlertmanagerError
 
 log = structlog.get_logger(__name__)
 
@@ -62,11 +67,14 @@ class Delivery:
         self._started_at: dt.datetime | None = None
         self._unreachable: str | None = f"{reader.url} has not answered yet"
         self._unsent: str | None = None
+        self._is_slow = False
+        self._waiting: set[asyncio.Task[_Failure | None]] = set()
 
     @property
     def problem(self) -> str | None:
         """Return why alerts don't reach this Alertmanager, or None."""
-        return self._unreachable or self._unsent
+        slow = f"{self.url} takes more than {SLOW_SECONDS:g} s for a post" if self._is_slow else None
+        return self._unreachable or self._unsent or slow
 
     def urge(self, fingerprints: Sequence[str]) -> None:
         """Send these alerts as soon as possible, in this order."""
@@ -88,27 +96,50 @@ class Delivery:
 
     async def _send(self) -> None:
         failures = 0
-        while True:
-            await self._wait_for_work()
-            batch = self._outbox.take(self._clock.elapsed(), MOST_ALERTS)
-            if not batch:
-                continue
-            began = self._clock.elapsed()
-            try:
-                await self._poster.post(batch)
-                self._unsent, failures = None, 0
-                self._cut_off.over()
-            except BehindTheStreams as behind:
-                await self._cut_off.keep_alive(behind)
-                await asyncio.sleep(1.0)
-            except AlertmanagerError as failed:
-                if self._unsent is None:
-                    log.warning("alerts wait", alertmanager=self.url, alerts=len(batch), reason=str(failed))
-                self._unsent = str(failed)
-                # Waiting for an answer in vain was pause enough: many batches must not take twice their time.
-                pause_seconds = min(LONGEST_PAUSE_SECONDS, 0.2 * 2**failures)
-                await asyncio.sleep(max(0.0, pause_seconds - (self._clock.elapsed() - began)))
-                failures = min(failures + 1, 10)
+        async with asyncio.TaskGroup() as posts:
+            while True:
+                await self._wait_for_work()
+                batch = self._outbox.take(self._clock.elapsed(), MOST_ALERTS)
+                if not batch:
+                    continue
+                post = posts.create_task(self._post(batch), name=f"post to {self.url}")
+                answered, _ = await asyncio.wait([post], timeout=SLOW_SECONDS)
+                self._is_slow = not answered
+                if not answered:
+                    await self._let_wait(post)
+                    continue
+                failed = post.result()
+                if isinstance(failed, BehindTheStreams):
+                    await self._cut_off.keep_alive(failed)
+                    await asyncio.sleep(1.0)
+                elif failed:
+                    await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, 0.2 * 2**failures))
+                    failures = min(failures + 1, 10)
+                else:
+                    failures = 0
+                    self._cut_off.over()
+
+    async def _let_wait(self, post: asyncio.Task[_Failure | None]) -> None:
+        """Leave a post waiting for its answer; wait for one of them when they have become many."""
+        self._waiting.add(post)
+        post.add_done_callback(self._waiting.discard)
+        post.add_done_callback(lambda _: self._news.set())
+        while len(self._waiting) >= MOST_WAITING:
+            await asyncio.wait(self._waiting, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _post(self, batch: Sequence[str]) -> _Failure | None:
+        """Post one batch, and return what kept it from getting in, having noted it."""
+        try:
+            await self._poster.post(batch)
+        except BehindTheStreams as behind:
+            return behind
+        except AlertmanagerError as failed:
+            if self._unsent is None:
+                log.warning("alerts wait", alertmanager=self.url, alerts=len(batch), reason=str(failed))
+            self._unsent = str(failed)
+            return failed
+        self._unsent = None
+        return None
 
     async def _wait_for_work(self) -> None:
         telemetry.QUEUE_LENGTH.labels(self.url).set(len(self._outbox))

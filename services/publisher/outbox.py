@@ -10,6 +10,10 @@ from collections.abc import Iterable, Sequence
 
 _LONG_WHILE = 10
 """In re-sends."""
+_SETTLE_SECONDS = 2.0
+"""So long after an Alertmanager took an alert, it gets it once more when it left an earlier post of it unanswered. One
+that was frozen does both at once when it wakes up, in any order.
+"""
 
 
 class Outbox:
@@ -22,21 +26,28 @@ class Outbox:
         self._heap: list[tuple[float, str]] = []
         self._refused: dict[str, int] = {}
         self._failed: set[str] = set()
+        self._in_doubt: set[str] = set()
+        self._under_way: set[str] = set()
+        self._changed_under_way: OrderedDict[str, None] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._urgent) + len(self._failed)
+        return len(self._urgent) + len(self._failed) + len(self._changed_under_way)
 
     def urge(self, fingerprints: Iterable[str]) -> int:
-        """Send these as soon as possible, in this order, and return how many waited already: they keep their place."""
-        before, asked = len(self._urgent), 0
-        for asked, fingerprint in enumerate(fingerprints, 1):  # noqa: B007 (counted, for it may be an iterator)
-            self._urgent.setdefault(fingerprint)
+        """Send these as soon as possible, in this order, and return how many waited already: they keep their place.
+        What is under way is sent again when that is over, so that the newer never overtakes the older.
+        """
+        already = 0
+        for fingerprint in fingerprints:
+            waiting = self._changed_under_way if fingerprint in self._under_way else self._urgent
+            already += fingerprint in waiting
+            waiting.setdefault(fingerprint)
             self._failed.discard(fingerprint)
-        return asked - (len(self._urgent) - before)
+        return already
 
     def take(self, at: float, most: int) -> list[str]:
-        """Take out what is to be sent now, what changed first. Each goes on with ``sent``, ``failed``, ``hand_back`` or
-        nothing.
+        """Take out what is to be sent now, what changed first. It is under way until ``sent``, ``failed``, ``refuse``,
+        ``hand_back`` or ``forget``, and is not taken again before.
         """
         taken: list[str] = []
         while self._urgent and len(taken) < most:
@@ -49,21 +60,29 @@ class Outbox:
                 del self._due_at[fingerprint]
                 self._failed.discard(fingerprint)
                 taken.append(fingerprint)
+        self._under_way.update(taken)
         return taken
 
     def sent(self, fingerprints: Iterable[str], at: float) -> None:
         """Let these come again some time after they were sent."""
-        due_at = at + self._resend_seconds
         for fingerprint in fingerprints:
+            self._over(fingerprint)
             self._refused.pop(fingerprint, None)
+            due_at = at + self._resend_seconds
+            if fingerprint in self._in_doubt:
+                self._in_doubt.remove(fingerprint)
+                due_at = min(due_at, at + _SETTLE_SECONDS)
             self._due_at[fingerprint] = due_at
             heapq.heappush(self._heap, (due_at, fingerprint))
 
-    def failed(self, fingerprints: Iterable[str], at: float) -> None:
+    def failed(self, fingerprints: Sequence[str], at: float, *, may_have_happened: bool) -> None:
         """Let these come again after everything that has waited longer: what fails again and again, because the other
-        side is too slow for it, must not keep the rest from being tried.
+        side is too slow for it, must not keep the rest from being tried. What may have happened may also happen later.
         """
+        if may_have_happened:
+            self._in_doubt.update(fingerprints)
         for fingerprint in fingerprints:
+            self._over(fingerprint)
             if fingerprint not in self._urgent:
                 self._failed.add(fingerprint)
                 self._due_at[fingerprint] = at
@@ -72,6 +91,7 @@ class Outbox:
     def hand_back(self, fingerprints: Sequence[str]) -> None:
         """Put back to the front what was not tried."""
         for fingerprint in reversed(fingerprints):
+            self._over(fingerprint)
             self._failed.discard(fingerprint)
             self._urgent[fingerprint] = None
             self._urgent.move_to_end(fingerprint, last=False)
@@ -84,6 +104,7 @@ class Outbox:
 
     def refuse(self, fingerprint: str, version: int, at: float) -> None:
         """Try this version of an alert again only after a long while: this Alertmanager does not take it."""
+        self._over(fingerprint)
         self._refused[fingerprint] = version
         due_at = self._due_at[fingerprint] = at + _LONG_WHILE * self._resend_seconds
         heapq.heappush(self._heap, (due_at, fingerprint))
@@ -94,7 +115,15 @@ class Outbox:
 
     def forget(self, fingerprint: str) -> None:
         """Note that an alert is there no more."""
+        self._over(fingerprint)
         self._refused.pop(fingerprint, None)
+        self._in_doubt.discard(fingerprint)
+
+    def _over(self, fingerprint: str) -> None:
+        self._under_way.discard(fingerprint)
+        if fingerprint in self._changed_under_way:
+            del self._changed_under_way[fingerprint]
+            self._urgent[fingerprint] = None
 
     def forgive(self) -> None:
         """Forget what was refused: another Alertmanager may answer here now."""

@@ -23,8 +23,11 @@ from shared.alertmanager_errors import AlertmanagerError, BatchRefused, PartlyRe
 MOST_ALERTS = 256
 LARGEST_BODY_BYTES = 512 * 1024
 """About; a proxy in front of Alertmanager often takes no more than 1 MiB."""
-OLDEST_BODY_SECONDS = 5.0
-"""A post that did not get through by then is given up; it is made anew."""
+ANSWER_SECONDS = 30.0
+"""An answer is waited for so long, and no longer than half a lease. The same alerts are not posted meanwhile: what
+waits in a slow Alertmanager, or before it, may be done late, and would then undo what a newer post said. A body that
+could not even be sent is given up much sooner (``shared/alertmanager.py``) and made anew.
+"""
 BACK_IN_TIME = dt.timedelta(minutes=1)
 """A resolved alert ends in the past: an end just ahead of Alertmanager's clock would resolve nothing."""
 
@@ -38,7 +41,9 @@ class _Post(NamedTuple):
 
 
 class Poster:
-    """Posts to one Alertmanager, one post at a time, so that nothing old overtakes something new."""
+    """Posts to one Alertmanager. What it is given must not be under way in another post (the outbox sees to that), so
+    that nothing old overtakes something new.
+    """
 
     def __init__(
         self,
@@ -71,9 +76,9 @@ class Poster:
         except (BatchRefused, PartlyRefused) as refused:
             await self._isolate(posts, refused.reason)
             return
-        except AlertmanagerError:
+        except AlertmanagerError as failed:
             telemetry.ERRORS.labels(self._client.url).inc(len(fingerprints))
-            self._outbox.failed(fingerprints, self._clock.elapsed())
+            self._outbox.failed(fingerprints, self._clock.elapsed(), may_have_happened=failed.may_have_happened)
             raise
         except BaseException:  # cut off or cancelled
             self._outbox.hand_back(fingerprints)

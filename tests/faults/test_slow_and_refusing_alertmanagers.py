@@ -1,5 +1,6 @@
-"""Alertmanagers that take 20 s for each answer, that refuse or lose answers for a while, and that take all alerts but
-one: no alert flaps, what is healthy waits for nothing, and everything is there once when the harm is over.
+"""Alertmanagers that take 20 s for each answer, that do late what was asked for, that refuse or lose answers for a
+while, and that take all alerts but one: no alert flaps, what is healthy waits for nothing, and everything is there once
+when the harm is over.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ def findings(count: int, begin: int = 0) -> list[Any]:
 
 
 class TestSlow:
-    """Each answer takes longer than a post is waited for, and nothing was done before."""
+    """Each request is done late."""
 
     @pytest.mark.slow
     @pytest.mark.timeout(600)
@@ -76,6 +77,62 @@ class TestSlow:
                     await here.verdict(*findings(3))
                     await until(lambda: count_of(here, 3), "the healthy one has them again", 5.0)
                 assert not [one for one in proxy.requests if one.status is not None]
+
+
+class TestLate:
+    """What was asked for first is done last, when something newer was said already."""
+
+    async def test_nothing_newer_is_said_of_an_alert_while_a_post_of_it_may_still_be_done_but_of_others(
+        self, start_nats: StartNats, alertmanager: EmbeddedServer
+    ) -> None:
+        async with desk(start_nats(), alertmanager) as here, proxy_to(alertmanager.url.rstrip("/")) as proxy:
+            released = asyncio.Event()
+            proxy.rule = lambda one: Fault(until=released) if one.is_to("POST", "alerts") and not posts(proxy) else None
+            await here.name_alertmanagers(proxy.url)
+            async with here.publisher(is_ready=False, resend_seconds=60.0) as stage:
+                await here.verdict(*findings(1))
+                await proxy.saw("POST", "alerts")
+                await here.verdict()
+                await until(lambda: "more than 5 s" in str(stage.problems()), "the publisher says that it waits", 10.0)
+                await here.verdict(*findings(1, 1), check="another")
+                other = await here.alert(role="0001")
+                assert len(posts(proxy)) == 2
+                released.set()
+                await proxy.saw("POST", "alerts", times=2 + 1)
+                await until(lambda: count_of(here, 1), "the one that was held is resolved", 5.0)
+                assert [one.content[0]["labels"]["role"] for one in posts(proxy)] == ["0000", "0001", "0000"]
+                assert [is_firing(one) for one in posts(proxy)] == [True, True, False]
+                assert await here.alerts() == [other]
+                await until(lambda: not stage.problems(), "all is well again")
+
+    @pytest.mark.parametrize("fires", [True, False], ids=["firing", "resolved"])
+    async def test_what_is_done_after_it_was_given_up_is_put_right_at_once_not_with_the_next_re_send(
+        self, start_nats: StartNats, alertmanager: EmbeddedServer, *, fires: bool
+    ) -> None:
+        states = [findings(1), []] if fires else [[], findings(1)]
+        async with desk(start_nats(), alertmanager) as here, proxy_to(alertmanager.url.rstrip("/")) as proxy:
+            await here.name_alertmanagers(proxy.url)
+            async with here.publisher(resend_seconds=60.0):
+                if not fires:
+                    await here.verdict(*findings(1))
+                    await here.alert()
+                before = len(posts(proxy))
+                proxy.rule = lambda one: RESET if one.is_to("POST", "alerts") else None
+                await here.verdict(*states[0])
+                given_up = await proxy.saw("POST", "alerts", times=before + 1)
+                await here.verdict(*states[1])
+                proxy.rule = lambda _: None
+                newer = len(posts(proxy))
+                await until(lambda: any(one.status == 200 for one in posts(proxy)[newer:]), "the newer state is told")
+                await here.post_to(alertmanager.url, given_up.body)
+                await until(lambda: count_of(here, 1 if fires else 0), "what was given up is done", 1.0)
+                await until(lambda: count_of(here, 0 if fires else 1), "it is put right", 15.0)
+
+
+def is_firing(request: Request) -> bool:
+    """Say whether what is posted fires: only that has a start."""
+    (alert,) = request.content
+    return "startsAt" in alert
 
 
 async def count_of(here: Desk, count: int) -> bool:

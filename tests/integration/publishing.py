@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -188,6 +189,12 @@ class Desk:
                 return all(after.get(fingerprint) != at for fingerprint, at in before.items())
 
             await until(look, "alerts are sent again")
+
+    async def post_to(self, url: str, body: bytes) -> None:
+        """Post a body to an Alertmanager as it once was written."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            address, headers = f"{url.rstrip('/')}/api/v2/alerts", {"content-type": "application/json"}
+            (await client.post(address, content=body, headers=headers)).raise_for_status()
 
     async def post_as_ours(self, ends_in_seconds: float = 300.0, **labels: str) -> PostedAlert:
         """Post an alert of this installation, as a publisher would have that is gone now."""

@@ -82,7 +82,7 @@ class Fault:
     that is slow, refuses with a status or loses its answers does so to the stages alone.
     """
 
-    kind: Literal["kill", "pause", "restart", "sessions", "cut", "slow", "refuse", "lose", "forget"]
+    kind: Literal["kill", "pause", "restart", "sessions", "cut", "slow", "late", "refuse", "lose", "forget"]
     what: Literal["scheduler", "checker", "publisher", "silencer", "nats", "alertmanager", "postgresql", "mysql"]
     index: int = 0
     seconds: float = 0.0

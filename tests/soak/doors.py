@@ -1,5 +1,5 @@
-"""The doors before the Alertmanagers, which the stages go through and the referee does not: open, slow, refusing,
-losing answers, or shut as the port of a dead process is.
+"""The doors before the Alertmanagers, which the stages go through and the referee does not: open, slow to answer, late
+to act, refusing, losing answers, or shut as the port of a dead process is.
 """
 
 import asyncio
@@ -38,10 +38,12 @@ class Door:
         await self.proxy.end()
 
     def unwell(self, kind: str, status: int) -> None:
-        """Be slow, refuse, or lose answers from now on."""
-        # What is asked for is done at once, and only said late. One that does late what we gave up long before can undo
-        # what it was asked for since, until the next re-send: docs/guarantees.md says so.
-        how = {"slow": Fault(answers_after_seconds=SLOW_SECONDS), "lose": CUT_ANSWER}.get(kind) or answers(status)
+        """Do at once what is asked for and answer late, do it late, refuse, or lose answers from now on."""
+        how = {
+            "slow": Fault(answers_after_seconds=SLOW_SECONDS),
+            "late": Fault(wait_seconds=SLOW_SECONDS),
+            "lose": CUT_ANSWER,
+        }.get(kind) or answers(status)
         self.proxy.rule = lambda _: how
 
     def well(self) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from tests.soak.actions import STAGES, Fault
 from tests.soak.children import Child
 from tests.soak.databases import Databases
-from tests.soak.doors import Door
+from tests.soak.doors import SLOW_SECONDS, Door
 from tests.soak.house import House
 from tests.soak.journal import EVERYTHING, Journal
 from tests.soak.record import Record
@@ -139,13 +139,14 @@ class Harm:
             await asyncio.sleep(0.2)
         self.record.faults[fault.name] += 1
         child, door = self.house.alertmanagers[fault.index], self.doors[fault.index]
-        if fault.kind not in {"pause", "kill"}:  # its alerts have leases that are longer, so nothing is excused
-            door.unwell(fault.kind, fault.status)
-            await asyncio.sleep(fault.seconds)
-            door.well()
+        if fault.kind in {"slow", "refuse", "lose"}:  # its alerts have leases that are longer, so nothing is excused
+            await self._unwell(door, fault)
             return
         watch.harm(member)
-        if fault.kind == "pause":
+        if fault.kind == "late":  # it hears two publishers, one perhaps later than the other
+            await self._unwell(door, fault)
+            await asyncio.sleep(SLOW_SECONDS)  # what is under way comes late, too
+        elif fault.kind == "pause":
             child.pause()
             await asyncio.sleep(fault.seconds)
             child.resume()
@@ -157,6 +158,11 @@ class Harm:
             await self._until(lambda: self.house.alertmanager_answers(fault.index), f"{child.name} answers")
             await door.open()
         watch.mended(member, time.time())
+
+    async def _unwell(self, door: Door, fault: Fault) -> None:
+        door.unwell(fault.kind, fault.status)
+        await asyncio.sleep(fault.seconds)
+        door.well()
 
     async def _forget_consumer(self, fault: Fault) -> None:
         """Delete a consumer, as an operator may by mistake: whose it is makes it again."""

@@ -48,6 +48,7 @@ DECK = (
     Fault("kill", "alertmanager", 1),
     Fault("pause", "alertmanager", 0, SHORT_PAUSE),
     Fault("slow", "alertmanager", 1, UNWELL_SECONDS),
+    Fault("late", "alertmanager", 0, UNWELL_SECONDS),
     *(Fault("refuse", "alertmanager", status % 2, UNWELL_SECONDS, status=status) for status in (429, 500, 503)),
     Fault("lose", "alertmanager", 0, UNWELL_SECONDS),
     Fault("restart", "postgresql"),

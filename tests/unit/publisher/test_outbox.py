@@ -65,11 +65,11 @@ def test_what_changes_while_it_is_under_way_goes_out_again() -> None:
 
 def test_what_failed_comes_behind_what_was_not_tried_yet() -> None:
     queue = outbox("a", "b", "c", "d")
-    queue.failed(queue.take(0, 2), 5)
+    queue.failed(queue.take(0, 2), 5, may_have_happened=False)
     assert len(queue) == 4
     queue.urge(["e"])
     assert queue.take(5, 2) == ["c", "d"]
-    queue.failed(["c", "d"], 10)
+    queue.failed(["c", "d"], 10, may_have_happened=False)
     assert queue.take(10, 3) == ["e", "a", "b"]
     assert queue.take(10, 3) == ["c", "d"]
     assert len(queue) == 0
@@ -79,7 +79,7 @@ def test_what_failed_is_tried_before_what_became_due_later() -> None:
     queue = outbox("a")
     queue.sent(queue.take(0, 1), 0)
     queue.urge(["b"])
-    queue.failed(queue.take(RESEND - 1, 1), RESEND - 1)
+    queue.failed(queue.take(RESEND - 1, 1), RESEND - 1, may_have_happened=False)
     assert queue.take(RESEND, 1) == ["b"]
     assert queue.take(RESEND, 1) == ["a"]
 
@@ -88,10 +88,27 @@ def test_what_failed_and_changed_meanwhile_waits_once_and_at_its_place() -> None
     queue = outbox("a", "b")
     taken = queue.take(0, 1)
     queue.urge(["a"])
-    queue.failed(taken, 0)
+    queue.failed(taken, 0, may_have_happened=False)
     assert len(queue) == 2
     assert queue.take(0, 10) == ["b", "a"]
     assert queue.take(1000, 10) == []
+
+
+def test_what_may_still_happen_late_is_sent_once_more_soon_after_it_arrived() -> None:
+    queue = outbox("a", "b")
+    queue.failed(queue.take(0, 1), 30, may_have_happened=True)
+    queue.sent(queue.take(30, 10), 31)
+    assert queue.take(34, 10) == ["a"]
+    queue.sent(["a"], 34)
+    assert queue.take(31 + RESEND, 10) == ["b"]
+    assert queue.take(34 + RESEND, 10) == ["a"]
+
+
+def test_what_did_not_happen_is_due_as_usual_once_it_arrived() -> None:
+    queue = outbox("a")
+    queue.failed(queue.take(0, 1), 3, may_have_happened=False)
+    queue.sent(queue.take(3, 1), 4)
+    assert queue.take(3 + RESEND, 10) == []
 
 
 def test_what_could_not_be_sent_is_the_first_again() -> None:
@@ -108,10 +125,24 @@ def test_what_changed_while_it_could_not_be_sent_waits_once() -> None:
     assert queue.take(0, 10) == ["a", "b"]
 
 
-def test_what_is_neither_sent_nor_handed_back_is_forgotten() -> None:
+def test_what_is_forgotten_does_not_come_back() -> None:
     queue = outbox("a")
     queue.take(0, 10)
+    queue.forget("a")
     assert queue.take(1e9, 10) == []
+
+
+def test_what_is_under_way_is_not_taken_again_however_often_it_changes() -> None:
+    queue = outbox("a", "b")
+    assert queue.take(0, 1) == ["a"]
+    assert queue.urge(["a"]) == 0
+    assert queue.urge(["a", "b"]) == 2
+    assert len(queue) == 2
+    assert queue.take(0, 10) == ["b"]
+    assert queue.take(1e9, 10) == []
+    assert queue.wait_seconds(1e9) is None
+    queue.sent(["a"], 20)
+    assert queue.take(20, 10) == ["a"]
 
 
 def test_it_says_how_long_there_is_nothing_to_do() -> None:
@@ -159,7 +190,7 @@ class Posting(RuleBasedStateMachine):
         self.queue = Outbox(RESEND)
         self.at = 0.0
         self.known: set[str] = set()
-        self.under_way: list[str] = []
+        self.under_way: list[list[str]] = []
         self.changed: set[str] = set()
 
     @rule(names=st.lists(st.sampled_from("abcdef"), max_size=4))
@@ -174,34 +205,39 @@ class Posting(RuleBasedStateMachine):
 
     @rule(most=st.integers(1, 4))
     def a_batch_is_taken(self, most: int) -> None:
-        if not self.under_way:
-            self.under_way = self.queue.take(self.at, most)
-            assert len(self.under_way) == len(set(self.under_way)) <= most
-            self.changed -= set(self.under_way)
+        taken = self.queue.take(self.at, most)
+        everything = [name for batch in [*self.under_way, taken] for name in batch]
+        assert len(everything) == len(set(everything))
+        assert len(taken) <= most
+        self.under_way.append(taken)
+        self.changed -= set(taken)
 
-    @rule()
-    def it_arrives(self) -> None:
-        self.queue.sent(self.under_way, self.at)
-        self.under_way = []
+    @rule(which=st.integers(0, 10))
+    def one_arrives(self, which: int) -> None:
+        self.queue.sent(self.ended(which), self.at)
 
-    @rule()
-    def it_is_refused_or_not_answered(self) -> None:
-        self.queue.failed(self.under_way, self.at)
-        self.changed.update(self.under_way)
-        self.under_way = []
+    @rule(which=st.integers(0, 10), may_have_happened=st.booleans())
+    def one_is_refused_or_not_answered(self, which: int, may_have_happened: bool) -> None:
+        batch = self.ended(which)
+        self.queue.failed(batch, self.at, may_have_happened=may_have_happened)
+        self.changed.update(batch)
 
-    @rule()
-    def it_fails(self) -> None:
-        self.queue.hand_back(self.under_way)
-        self.changed.update(self.under_way)
-        self.under_way = []
+    @rule(which=st.integers(0, 10))
+    def one_fails(self, which: int) -> None:
+        batch = self.ended(which)
+        self.queue.hand_back(batch)
+        self.changed.update(batch)
+
+    def ended(self, which: int) -> list[str]:
+        return self.under_way.pop(which % len(self.under_way)) if self.under_way else []
 
     @invariant()
     def what_changed_waits(self) -> None:
         assert len(self.queue) == len(self.changed)
 
     def teardown(self) -> None:
-        self.it_fails()
+        while self.under_way:
+            self.one_fails(0)
         assert set(self.queue.take(self.at + RESEND, 1000)) == self.known
 
 
