@@ -5,7 +5,8 @@ stored before the call was applied. What the messages mean is left to the functi
 
 Two habits of nats-py shape it. A callback that awaits defeats flow control and loses messages without a word, so the
 function that applies must not await. And its ordered consumers take 18 s to recover after a server's restart, so this
-module counts for itself and starts over from the next sequence; how messages come is told in ``straight.py``.
+module counts for itself and goes on from where it was. How messages come is told in ``straight.py``, how a backup that
+was put back is told from the stream that was read in ``continuity.py``.
 """
 
 import asyncio
@@ -20,9 +21,11 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext, api
 from nats.js.errors import NotFoundError
 
+from shared.continuity import MADE_ANEW, PUT_BACK, Continuity
 from shared.ending import end
 from shared.errors import StreamMissing
-from shared.straight import Reader, read_on
+from shared.straight import Reader, Receive, read_on
+from shared.stream_end import End, is_same_time, stream_end
 from shared.telemetry import READ_AGAIN
 
 LOOK_SECONDS = 1.0
@@ -75,6 +78,9 @@ class Follower:
         self._expected_delivery = 1
         self._is_broken = False
         self._lock = asyncio.Lock()
+        self._continuity = Continuity()
+        self._stored_at: int | None = None
+        """When the message at ``applied`` was stored, in nanoseconds."""
         self.applied = 0
         """Everything up to this sequence was applied."""
         self.created: dt.datetime | None = None
@@ -101,13 +107,14 @@ class Follower:
         async with asyncio.timeout(timeout_seconds):
             last = await self._look()
             patience_seconds = STALLED_SECONDS
-            while self.applied < last:
-                before, generation = self.applied, self._generation
+            while self.applied < last or not self._continuity.is_certain:
+                before, generation = (self.applied, self._continuity.is_certain), self._generation
                 self._advanced.clear()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(patience_seconds):
-                        await self._advanced.wait()
-                if self._is_broken or self.applied == before:
+                if not self._is_broken:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(patience_seconds):
+                            await self._advanced.wait()
+                if self._is_broken or (self.applied, self._continuity.is_certain) == before:
                     patience_seconds = min(patience_seconds * 2, 30.0)
                     await self._subscribe_again(generation)
             self.problem = None
@@ -116,81 +123,125 @@ class Follower:
     async def _look(self) -> int:
         """Read the stream's last sequence; start over when it is another stream than the one that was read."""
         # Noted first: while the server answers, newer messages may be applied, or others may start over.
-        before, generation = self.applied, self._generation
+        before, stored_at, generation = self.applied, self._stored_at, self._generation
         believe_at = time.monotonic() + AHEAD_SECONDS
         while True:
             if generation != self._generation:
-                before, generation = self.applied, self._generation
-            information = await self._information()
-            last = information.state.last_seq
-            is_made_anew = self.created is not None and information.created != self.created
+                before, stored_at, generation = self.applied, self._stored_at, self._generation
+            present = await self._end()
+            last = present.sequence
+            is_made_anew = self.created is not None and present.created != self.created
             if not is_made_anew and last >= before:
+                is_other = last == before and not is_same_time(present.stored_at, stored_at)
+                if is_other and self._continuity.is_certain:
+                    await self._subscribe_again(generation)
                 return last
             if not is_made_anew and before - last <= MOST_AHEAD and time.monotonic() < believe_at:
                 await asyncio.sleep(0.02)
                 continue
             async with self._lock:
                 if generation == self._generation:
-                    reason = "was made anew" if is_made_anew else "was put back to an earlier state"
-                    log.warning("stream is another one", stream=self._stream, reason=reason, applied=before, last=last)
-                    self.problem = f"{self._stream} {reason}; reading it again"
-                    self.applied = 0
-                    self.created = information.created
-                    if self._restarted:
-                        self._restarted()
-                    await self._subscribe()
+                    self.created = present.created
+                    await self._start_over(MADE_ANEW if is_made_anew else PUT_BACK, last)
                     return last
 
-    async def _information(self) -> api.StreamInfo:
+    async def _start_over(self, reason: str, last: int) -> None:
+        log.warning("stream is another one", stream=self._stream, reason=reason, applied=self.applied, last=last)
+        self.problem = f"{self._stream} {reason}; reading it again"
+        self.applied, self._stored_at = 0, None
+        if self._restarted:
+            self._restarted()
+        await self._subscribe()
+
+    async def _end(self) -> End:
         try:
-            return await self._jetstream.stream_info(self._stream)
-        except NotFoundError:
-            self.problem = f"{self._stream} does not exist; run: watchword init"
-            raise StreamMissing(self.problem) from None
+            return await stream_end(self._jetstream, self._stream)
+        except StreamMissing as missing:
+            self.problem = str(missing)
+            raise
 
     async def _begin(self) -> None:
-        self.created = (await self._information()).created
+        self.created = (await self._end()).created
         async with self._lock:
             await self._subscribe()
 
     async def _subscribe_again(self, generation: int) -> None:
         """Make the reader anew, unless somebody did so since this generation."""
         async with self._lock:
-            if generation == self._generation:
-                READ_AGAIN.labels(self._stream).inc()
-                log.info("reading a stream again", stream=self._stream, after=self.applied)
+            if generation != self._generation:
+                return
+            READ_AGAIN.labels(self._stream).inc()
+            log.info("reading a stream again", stream=self._stream, after=self.applied)
+            doubt, sure_consumer = self._continuity.doubt, self._continuity.sure_consumer
+            if doubt is None:
                 await self._subscribe()
+            elif sure_consumer and await self._is_alive(sure_consumer):
+                await self._subscribe(is_same=True)
+            else:
+                await self._start_over(doubt, (await self._end()).sequence)
 
     async def _end_reader(self) -> None:
         reader, self._reader = self._reader, None
         self._generation += 1
         if reader:
+            self._continuity.end(reader.consumer)
             with contextlib.suppress(NatsError, asyncio.TimeoutError):
                 await reader.stop()
 
-    async def _subscribe(self) -> None:
+    async def _subscribe(self, *, is_same: bool = False) -> None:
         await self._end_reader()
         generation = self._generation
         self._expected_delivery = 1
         self._is_broken = False
+        is_certain = is_same or self.applied == 0
+        self._continuity.begin(is_certain=is_certain)
         # Read before subscribing: when the snapshot holds nothing newer, the present begins here.
-        present = (await self._information()).state.last_seq
+        present = await self._end()
+        if is_same and present.sequence == self.applied:
+            self._stored_at = present.stored_at
         is_snapshot = self.applied == 0 and self._last_per_subject
         config = api.ConsumerConfig(
             deliver_policy=api.DeliverPolicy.LAST_PER_SUBJECT if is_snapshot else api.DeliverPolicy.BY_START_SEQUENCE,
-            opt_start_seq=None if is_snapshot else self.applied + 1,
+            opt_start_seq=None if is_snapshot else self.applied + 1 if is_certain else self.applied,
         )
 
         def receive(subject: str, reply: str, data: bytes, headers: Mapping[str, str]) -> None:
             self._receive(subject, reply, data, headers, generation, present)
 
-        self._reader = await read_on(self._jetstream, self._stream, config, receive)
+        begin = receive if is_certain else self._checking(receive, generation)
+        self._reader = await read_on(self._jetstream, self._stream, config, begin)
         if self._reader.has_nothing_to_send:
-            self.applied = max(self.applied, present)
+            self._continuity.see_nothing(present, self.applied, self._stored_at)
+            self._is_broken = self._continuity.doubt is not None
+            if self._continuity.is_certain:
+                self._reach(present)
             self._advanced.set()
 
+    def _reach(self, present: End) -> None:
+        """Note that nothing is stored any more between the last message and the end."""
+        if present.sequence > self.applied:
+            self.applied, self._stored_at = present.sequence, present.stored_at
+
+    def _checking(self, receive: Receive, generation: int) -> Receive:
+        """Return what compares the first message with the one at ``applied``, and hands on each."""
+        is_first = True
+
+        def check(subject: str, reply: str, data: bytes, headers: Mapping[str, str]) -> None:
+            nonlocal is_first
+            if is_first and generation == self._generation:
+                sequence, delivery, nanoseconds, _ = _place(reply)
+                if delivery == self._expected_delivery:
+                    self._continuity.see_first(sequence, nanoseconds, self.applied, self._stored_at)
+                if self._continuity.doubt is not None:
+                    self._is_broken = True
+                    self._advanced.set()
+            is_first = False
+            receive(subject, reply, data, headers)
+
+        return check
+
     def _receive(
-        self, subject: str, reply: str, data: bytes, headers: Mapping[str, str], generation: int, present: int
+        self, subject: str, reply: str, data: bytes, headers: Mapping[str, str], generation: int, present: End
     ) -> None:
         if generation != self._generation or self._is_broken:
             return
@@ -203,9 +254,9 @@ class Follower:
         if sequence > self.applied:
             stored_at = dt.datetime.fromtimestamp(nanoseconds / 1e9, dt.UTC)
             self._apply(Stored(subject, sequence, data, headers, stored_at))
-            self.applied = sequence
+            self.applied, self._stored_at = sequence, nanoseconds
         if pending == 0:
-            self.applied = max(self.applied, present)
+            self._reach(present)
         self._advanced.set()
 
     async def _keep_watch(self) -> None:
@@ -214,7 +265,7 @@ class Follower:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 generation = self._generation
-                if self._reader and not await self._is_alive(self._reader):
+                if self._reader and not await self._is_alive(self._reader.consumer):
                     await self._subscribe_again(generation)
                 await self.catch_up(STALLED_SECONDS * 10)
             except StreamMissing:
@@ -222,16 +273,16 @@ class Follower:
             except (NatsError, TimeoutError) as unreachable:
                 self.problem = f"{self._stream} can't be read: {type(unreachable).__name__}"
 
-    async def _is_alive(self, reader: Reader) -> bool:
+    async def _is_alive(self, consumer: str) -> bool:
         """Say whether the server still has the consumer; a restarted server forgets it. In a cluster one server alone
         has it, and while that one is cut off nobody answers for it, though everybody does for the stream.
         """
         try:
-            await self._jetstream.consumer_info(self._stream, reader.consumer)
+            await self._jetstream.consumer_info(self._stream, consumer)
         except NotFoundError:
             return False
         except TimeoutError:  # nats-py's own is one of these
-            await self._information()
+            await self._end()
             return False
         return True
 

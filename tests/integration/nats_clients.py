@@ -30,12 +30,17 @@ async def until(look: Callable[[], Any], what: str, seconds: float = 60.0) -> No
 
 @contextlib.asynccontextmanager
 async def connected(
-    server: EmbeddedServer, *, is_declared: bool = False, kind: type[Client] = SafeClient, **options: Any
+    server: EmbeddedServer,
+    *,
+    url: str | None = None,
+    is_declared: bool = False,
+    kind: type[Client] = SafeClient,
+    **options: Any,
 ) -> AsyncIterator[tuple[Client, JetStreamContext]]:
-    """A connection that comes back when the server does; with our streams when asked."""
+    """A connection that comes back when the server does; by another way (``url``) and with our streams when asked."""
     patient = {"max_reconnect_attempts": -1, "reconnect_time_wait": 0.1, "error_cb": _ignore}
     client = kind()
-    await client.connect(server.url, **{**patient, **options})
+    await client.connect(url or server.url, **{**patient, **options})
     jetstream = client.jetstream(timeout=10)  # the machine may be busy
     try:
         if is_declared:

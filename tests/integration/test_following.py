@@ -214,12 +214,12 @@ class LeaderBehind:
         self.jetstream = jetstream
         self.answers = answers
 
-    async def stream_info(self, *args: Any, **options: Any) -> api.StreamInfo:
-        information = await self.jetstream.stream_info(*args, **options)
-        if self.answers > 0 and information.state.last_seq:
+    async def _api_request(self, subject: str, *args: Any, **options: Any) -> dict[str, Any]:
+        told = await self.jetstream._api_request(subject, *args, **options)
+        if self.answers > 0 and ".STREAM.INFO." in subject and told["state"]["last_seq"]:
             self.answers -= 1
-            information.state.last_seq -= 1
-        return information
+            told["state"]["last_seq"] -= 1
+        return told
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.jetstream, name)
