@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from services.publisher import broken
 from shared import subjects
 from shared.cloudevents import read
 from shared.events import AlertChanged
+from shared.following import Stored
 from shared.reading import last_message
 from shared.streams import ALERT_EVENTS, CHECK_RESULTS, TRANSITIONS
 from tests.conftest import StartNats
@@ -163,6 +165,14 @@ async def test_a_broken_result_takes_nothing_with_it_but_itself(here: Desk) -> N
     assert (state.messages, state.last_seq) == (len(good) + 1, last)
     assert await here.dead_letters() == 1
     assert here.heard() == {("firing", "app"): 1}
+
+
+async def test_a_result_that_got_the_place_of_a_broken_one_since_a_backup_was_put_back_stays(here: Desk) -> None:
+    place = await here.verdict(finding(labels={"role": "app"}))
+    waited = Stored(subjects.verdict("postgresql", "other", "c"), place, b"nonsense", {}, now())
+    await broken.settle(here.jetstream, waited, "not JSON", None)
+    assert (await here.jetstream.stream_info(CHECK_RESULTS)).state.messages == 1
+    assert await here.dead_letters() == 1
 
 
 async def test_what_was_withdrawn_is_told_with_its_reason(here: Desk) -> None:
