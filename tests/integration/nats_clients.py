@@ -1,8 +1,9 @@
-"""Connections to a NATS server that a test may kill, and waiting for what will be so."""
+"""Connections to a NATS server that a test may kill or stop, and waiting for what will be so."""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from nats.aio.client import Client
@@ -48,6 +49,20 @@ async def connected(
         yield client, jetstream
     finally:
         await close(client)
+
+
+@contextlib.asynccontextmanager
+async def stopped(server: EmbeddedServer, *clients: Client, is_killed: bool = False) -> AsyncIterator[Path]:
+    """Stop a server while the block lasts, and return where its store is. Who was connected notices, and comes back."""
+    connected_ones = [client for client in clients if client.is_connected]
+    if is_killed:
+        server.process.kill()
+    else:
+        server.process.stop()
+    await until(lambda: not any(client.is_connected for client in connected_ones), "all notice that it is away")
+    yield server.process.plan.log_path.parent / "jetstream"
+    server.process.start()
+    await until(lambda: all(client.is_connected for client in connected_ones), "all are connected again")
 
 
 async def _ignore(_: Exception) -> None:

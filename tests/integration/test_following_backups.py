@@ -17,7 +17,7 @@ from nats.js import JetStreamContext, api
 from shared.following import Follower
 from tests.conftest import StartNats
 from tests.faults.links import LOCALHOST, Link, link_to
-from tests.integration.nats_clients import connected, until
+from tests.integration.nats_clients import connected, stopped, until
 from tests.integration.test_following import STREAM, following, publish
 from watchword.embedded import EmbeddedServer
 
@@ -36,25 +36,16 @@ class Place:
     followers: JetStreamContext
     copy: Path
 
-    @contextlib.asynccontextmanager
-    async def stopped(self, *, is_killed: bool = False) -> AsyncIterator[Path]:
-        """Stop the server while the block lasts, and return where its store is; wait for who was connected."""
-        clients = [client for client in (self.client, self.followers_client) if client.is_connected]
-        if is_killed:
-            self.server.process.kill()
-        else:
-            self.server.process.stop()
-        await until(lambda: not any(client.is_connected for client in clients), "all notice that it is away")
-        yield self.server.process.plan.log_path.parent / "jetstream"
-        self.server.process.start()
-        await until(lambda: all(client.is_connected for client in clients), "all are connected again")
+    @property
+    def clients(self) -> tuple[Client, Client]:
+        return (self.client, self.followers_client)
 
     async def save(self) -> None:
-        async with self.stopped() as store:
+        async with stopped(self.server, *self.clients) as store:
             shutil.copytree(store, self.copy)
 
     async def put_back(self) -> None:
-        async with self.stopped() as store:
+        async with stopped(self.server, *self.clients) as store:
             shutil.rmtree(store)
             shutil.copytree(self.copy, store)
 
@@ -197,7 +188,7 @@ async def test_a_last_message_that_was_removed_before_the_server_restarts_is_no_
             await place.jetstream.purge_stream("S")
         else:
             await place.jetstream.delete_msg("S", 2)
-        async with place.stopped(is_killed=how == "kill"):
+        async with stopped(place.server, *place.clients, is_killed=how == "kill"):
             pass
         await until(lambda: follower._reader not in {None, first}, "another reader")
         assert await catch_up(follower) == 2
@@ -212,7 +203,7 @@ async def test_where_nothing_tells_any_more_all_is_read_once_more(place: Place) 
     await publish(place.jetstream, "one")
     async with following(place.followers, last_per_subject=True) as (follower, reader):
         async with place.away():
-            async with place.stopped():
+            async with stopped(place.server, *place.clients):
                 pass  # and with it the consumer is gone
             await publish(place.jetstream, "two")
         assert await catch_up(follower) == 3
