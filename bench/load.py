@@ -96,9 +96,14 @@ async def asked_by_everybody(pipeline: Pipeline, requests: int, *, is_checker_ru
     kill(checker)
 
 
+async def _asked(pipeline: Pipeline) -> int:
+    """Return how many requests stand at the front door, also those that are being split."""
+    return (await pipeline.fleet.jetstream.stream_info(CHECK_REQUESTS)).state.messages
+
+
 async def _unanswered(pipeline: Pipeline) -> int:
-    waiting = [await pipeline.fleet.jetstream.stream_info(stream) for stream in (CHECK_REQUESTS, CHECK_RUNS)]
-    return sum(one.state.messages for one in waiting)
+    runs = await pipeline.fleet.jetstream.stream_info(CHECK_RUNS)
+    return await _asked(pipeline) + runs.state.messages
 
 
 async def measure(targets: int, due: int, requests: int, folder: Path) -> None:
@@ -126,10 +131,14 @@ async def measure(targets: int, due: int, requests: int, folder: Path) -> None:
             await jetstream.purge_stream(CHECK_RUNS)
             checker = pipeline.start("checker")
             await forced_runs(pipeline, 10)
+            began = time.monotonic()
             await pipeline.fleet.request()
             while await waiting(pipeline, "bulk") < targets // 4:  # noqa: ASYNC110 (nobody tells when it was split)
                 await asyncio.sleep(0.01)
             await beside(pipeline, checker, "bulk", f"one request for {targets} targets")
+            while await _asked(pipeline):  # noqa: ASYNC110 (else it would be split once more below)
+                await asyncio.sleep(0.01)
+            print(f"    which was split within {time.monotonic() - began:.1f} s, all these forced runs among it")
             kill(checker)
             await jetstream.purge_stream(CHECK_RUNS)
             await asked_by_everybody(pipeline, requests, is_checker_running=False)
