@@ -8,7 +8,9 @@ a message stands in ``handling.py``.
 import asyncio
 import contextlib
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import structlog
 from faststream import AckPolicy
@@ -35,6 +37,8 @@ DRAIN_SECONDS = 7.0
 """How long what was begun may go on when the stage stops; then it is handed back, and all of it takes ten at most."""
 
 log = structlog.get_logger(__name__)
+BeforeTaking: TypeAlias = Callable[[], Awaitable[None]]
+"""What a slot waits for before it takes its next message, a moment at most."""
 
 
 @dataclass(slots=True)
@@ -43,11 +47,14 @@ class _Gate:
 
     inner: JetStreamContext.PullSubscription
     owner: "Subscriptions"
+    before_taking: BeforeTaking | None = None
     fetched_at: float = field(default_factory=time.monotonic)
     problem: str | None = None
     is_parked: bool = False
 
     async def fetch(self, batch: int = 1, timeout: float | None = FETCH_SECONDS) -> list[Msg]:
+        if self.before_taking is not None:
+            await self.before_taking()
         if self.owner.is_draining:
             self.is_parked = True
             self.owner.settled()
@@ -84,7 +91,7 @@ class Subscriptions:
         self._stage = stage
         self._inbox_prefix = inbox_prefix
         self._handling = Handling(stage, lambda: self._jetstream, addressed_only=addressed_only)
-        self._slots: list[tuple[Consumer, object]] = []
+        self._slots: list[tuple[object, BeforeTaking | None]] = []
         self._gates: list[_Gate] = []
         self._consumers: dict[tuple[str, str], Consumer] = {}
         self._problems: dict[tuple[str, str], str] = {}
@@ -101,9 +108,10 @@ class Subscriptions:
         kind: str,
         slots: int = 1,
         most_deliveries: int | None = MOST_DELIVERIES,
+        before_taking: BeforeTaking | None = None,
     ) -> None:
         """Give a consumer this many slots. ``most_deliveries`` None: handing back is normal for it, and only what fails
-        so often here is given up.
+        so often here is given up. Each slot awaits ``before_taking`` before it takes a message.
         """
         self._consumers[consumer.stream, consumer.name] = consumer
 
@@ -125,7 +133,7 @@ class Subscriptions:
                 decoder=_leave_as_it_is,
             )
             subscriber(receive)
-            self._slots.append((consumer, subscriber))
+            self._slots.append((subscriber, before_taking))
 
     @property
     def has_slots(self) -> bool:
@@ -143,8 +151,9 @@ class Subscriptions:
 
     def open(self) -> None:
         """Put the gates in place once the broker has started, and begin to watch."""
-        for _, subscriber in self._slots:
-            gate = _Gate(subscriber.subscription, self)  # type: ignore[attr-defined] # FastStream types it by broker
+        for subscriber, before_taking in self._slots:
+            inner = subscriber.subscription  # type: ignore[attr-defined] # FastStream types it by broker
+            gate = _Gate(inner, self, before_taking)
             subscriber.subscription = gate  # type: ignore[attr-defined]
             self._gates.append(gate)
         self._watch = asyncio.create_task(self._heal(), name=f"watch the consumers of {self._stage}")

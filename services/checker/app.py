@@ -16,6 +16,7 @@ from services.checker.metrics import Metrics
 from services.checker.run import Checker
 from services.checker.sandbox import Sandbox
 from services.checker.settings import CheckerSettings
+from services.checker.turns import Turns
 from shared.following import Stored
 from shared.stage import Stage, make_application, make_stage
 from shared.streams import FRONT_DOOR, lane_consumer
@@ -23,12 +24,13 @@ from shared.subjects import LANES
 
 
 def make_checker(
-    settings: CheckerSettings, private_passwords: Mapping[str, str] | None = None
+    settings: CheckerSettings, private_passwords: Mapping[str, str] | None = None, turns: Turns | None = None
 ) -> tuple[FastStream, Stage]:
     """Return the application and its stage. ``private_passwords`` are those that ``watchword up`` read in clear."""
     load_all()
     stage = make_stage("checker", settings)
     running: list[Checker] = []
+    turns = turns or Turns()
 
     async def request(stored: Stored, deliveries: int) -> None:
         await on_request(running[0], stored, deliveries)
@@ -36,11 +38,20 @@ def make_checker(
     async def run(stored: Stored, deliveries: int) -> None:
         await on_run(running[0], stored, deliveries)
 
+    async def run_first(stored: Stored, deliveries: int) -> None:
+        async with turns.first():
+            await run(stored, deliveries)
+
     stage.subscriptions.add(FRONT_DOOR, request, kind="request", slots=settings.slots_requests)
     for pool in settings.pool_names:
         for lane in LANES:
             stage.subscriptions.add(
-                lane_consumer(lane, pool), run, kind=f"run_{lane}", slots=settings.slots(lane), most_deliveries=None
+                lane_consumer(lane, pool),
+                run_first if lane == "now" else run,
+                kind=f"run_{lane}",
+                slots=settings.slots(lane),
+                most_deliveries=None,
+                before_taking=None if lane == "now" else turns.give_way,
             )
 
     @contextlib.asynccontextmanager
@@ -65,6 +76,7 @@ def make_checker(
                     metrics=metrics,
                     signatures=settings.signatures,
                     limits=settings.limits,
+                    turns=turns,
                 )
             ]
             yield

@@ -4,7 +4,6 @@ or is acknowledged because a run has answered it already, or is handed back beca
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
 
 import structlog
 from nats.errors import Error as NatsError
@@ -13,7 +12,9 @@ from pydantic import ValidationError
 from services.checker import covered, telemetry
 from services.checker import split as splitting
 from services.checker.ends import covers_now, ends_of, events_of
+from services.checker.parts import publish_parts
 from services.checker.run import Begun, Checker, announce_finished, finished_of, perform, write_errors
+from services.checker.turns import GiveWay, in_pieces
 from shared import cloudevents, leases, subjects
 from shared.checks import Check
 from shared.cloudevents import headers_of
@@ -32,7 +33,6 @@ from shared.targets import Target
 
 log = structlog.get_logger(__name__)
 
-PARTS_AT_A_TIME = 256
 LONGEST_END_SECONDS = 3.0
 """For saying that a run could not store its results: the target waits for its lease meanwhile."""
 NO_ENGINE = "none"
@@ -41,10 +41,15 @@ NO_ENGINE = "none"
 
 async def on_request(checker: Checker, stored: Stored, deliveries: int) -> None:
     """Split a request: all parts first, then check.accepted, then (by returning) the acknowledgement. One whose targets
-    were all run after it was stored needs no parts.
+    were all run after it was stored needs no parts. It goes first here, until it turns out to be for many.
 
     Raises ``MessageRefused`` when it can't be read or nothing matches.
     """
+    async with checker.turns.first() as give_way:
+        await _split(checker, stored, deliveries, give_way)
+
+
+async def _split(checker: Checker, stored: Stored, deliveries: int, give_way: GiveWay) -> None:
     request = cloudevents.read(CheckRequested, stored.data, stored.headers)
     created, _ = await last_sequence(checker.jetstream, CHECK_REQUESTS)
     request_id = subjects.sequence_id(created, stored.sequence)
@@ -52,11 +57,11 @@ async def on_request(checker: Checker, stored: Stored, deliveries: int) -> None:
         log.info("request was accepted before", request=request_id)
         return
     configuration = await checker.configuration.catch_up()
-    result = splitting.split(request, configuration, request_id)
+    result = await in_pieces(splitting.split(request, configuration, request_id), give_way)
     first = await _answered_already(checker, stored, subjects.created_token(created), configuration, result)
     is_answered = first is not None
     if first is None:
-        first = await _publish_parts(checker, result.parts)
+        first = await publish_parts(checker.jetstream, result, give_way)
     for event in splitting.accepted(result, request, request_id, stored.sequence, first):
         identifier = f"{request_id}/accepted/{event.part}"
         headers = headers_of(
@@ -67,7 +72,7 @@ async def on_request(checker: Checker, stored: Stored, deliveries: int) -> None:
     log.info(
         "a request was answered already" if is_answered else "split a request",
         request=request_id,
-        targets=len(result.parts),
+        targets=len(result.targets),
         what=result.what,
         unknown=list(result.unknown[:10]),
         requested_by=request.requested_by,
@@ -80,17 +85,16 @@ async def _answered_already(
     """Tell the ends of the runs that answer all of a request, and return the least that they cover; None when there is
     anything to run. Nobody asks so for many targets: of their parts only the newest wait anyhow.
     """
-    targets = [target for part in result.parts if (target := configuration.target(part.target))]
-    if len(targets) > splitting.MOST_TARGETS_NOW:
+    if len(result.targets) > splitting.MOST_TARGETS_NOW:
         return None
-    ends = await ends_of(checker.client, targets)
+    ends = await ends_of(checker.client, result.targets)
     answers: list[tuple[Target, covered.Ended]] = []
-    for target, part in zip(targets, result.parts, strict=True):
+    for target in result.targets:
         answer = covered.answer_to_request(
             ends[target.name],
             sequence=stored.sequence,
             stored_at=stored.stored_at,
-            checks=[check.name for check in _checks_asked(configuration, target, part.body)],
+            checks=[check.name for check in _checks_asked(configuration, target, result.body)],
             requests_created=requests_created,
         )
         if answer is None:
@@ -101,21 +105,6 @@ async def _answered_already(
             await announce_finished(checker, target.engine, result.what, answer.event)
     telemetry.ANSWERED_REQUESTS.inc()
     return min(answer.event.covers for _, answer in answers)
-
-
-async def _publish_parts(checker: Checker, parts: Sequence[splitting.Part]) -> int:
-    """Store the parts of a request, and return the sequence of the first."""
-    first = 0
-    for at in range(0, len(parts), PARTS_AT_A_TIME):
-        acknowledged = await asyncio.gather(
-            *(
-                publish(checker.jetstream, part.subject, part.body.to_bytes(), stream=CHECK_RUNS)
-                for part in parts[at : at + PARTS_AT_A_TIME]
-            )
-        )
-        first = first or min(one.seq for one in acknowledged)
-    telemetry.PARTS.labels(subjects.parse_run(parts[0].subject).lane).inc(len(parts))
-    return first
 
 
 async def _is_accepted(checker: Checker, request_id: str) -> bool:

@@ -20,6 +20,7 @@ from services.checker.engines.protocol import Connect, Limits, Login
 from services.checker.examine import AnswersMetrics, EvaluatesScripts, Outcome, examine
 from services.checker.results import Previous, after_refusal, previous_of, results_of
 from services.checker.signatures import Signatures
+from services.checker.turns import Turns
 from shared import leases, subjects
 from shared.checks import Check, Engine
 from shared.cloudevents import headers_of
@@ -56,6 +57,7 @@ class Checker:
     metrics: AnswersMetrics
     signatures: Signatures
     limits: Limits
+    turns: Turns
 
     def now(self) -> dt.datetime:
         """Return the time for events."""

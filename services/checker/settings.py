@@ -14,7 +14,7 @@ class CheckerSettings(ProcessSettings):
     """The environment of a checker."""
 
     pools: str = Field("default", description="pools served, separated by commas")
-    slots_requests: int = Field(2, ge=1, le=64, description="requests split at a time")
+    slots_requests: int = Field(4, ge=1, le=64, description="requests split at a time")
     slots_now: int = Field(4, ge=1, le=256, description="runs at a time that somebody waits for, for each pool")
     slots_bulk: int = Field(4, ge=1, le=256, description="runs at a time of large requests and changes, for each pool")
     slots_due: int = Field(4, ge=1, le=256, description="runs at a time of the schedule, for each pool")

@@ -13,6 +13,7 @@ from nats.js import JetStreamContext
 
 from services.checker.app import make_checker
 from services.checker.settings import CheckerSettings
+from services.checker.turns import Turns
 from shared import subjects
 from shared.checks import Check
 from shared.declaring import declare
@@ -99,9 +100,9 @@ class Fleet:
         return found
 
     @contextlib.asynccontextmanager
-    async def checker(self, **settings: Any) -> AsyncIterator[Stage]:
+    async def checker(self, turns: Turns | None = None, **settings: Any) -> AsyncIterator[Stage]:
         chosen = CheckerSettings(nats_url=self.url, script_workers=1, **settings)
-        application, stage = make_checker(chosen)
+        application, stage = make_checker(chosen, turns=turns)
         stage.is_health_served_elsewhere = True
         async with started(application):
             yield stage

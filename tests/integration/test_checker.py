@@ -5,8 +5,10 @@ import json
 
 import pytest
 
+from services.checker.parts import PARTS_AT_A_TIME
+from services.checker.turns import Turns
 from shared import leases, subjects
-from shared.events import CheckResult
+from shared.events import CheckResult, RunRequested
 from shared.streams import CHECK_EVENTS, CHECK_REQUESTS, CHECK_RUNS, DEAD_LETTERS
 from tests.integration.checker_fleet import eventually, fleet_on
 
@@ -385,3 +387,55 @@ async def test_bulk_request_does_not_keep_a_person_waiting(fleet, place):
         await fleet.request(targets=["t29"], checks=["quick"])
         await fleet.status("t29", "quick", "passed")
         assert await fleet.count(CHECK_RUNS, "check.requested.bulk.>") > 5
+
+
+async def test_a_large_request_and_its_runs_let_go_first_what_somebody_waits_for(fleet, place):
+    count = PARTS_AT_A_TIME + 20
+    for number in range(count):
+        await fleet.target(f"t{number:03}", **place)
+    await fleet.target("mine", **place)
+    await fleet.check("c", PASSES)
+    turns = Turns(3600, 3600)  # so that nothing goes on because it has waited for long
+    async with fleet.checker(turns=turns, slots_bulk=2):
+        async with turns.first():
+            await fleet.request(targets=["t*"])
+
+            async def are_parts_stored():
+                return (await fleet.jetstream.stream_info(CHECK_RUNS)).state.last_seq == PARTS_AT_A_TIME
+
+            await eventually(are_parts_stored, "the first parts")
+            for number in range(1, 6):
+                await fleet.request(targets=["mine"])
+                await eventually(lambda n=number: _has(fleet, subjects.finished_of("postgresql", "mine"), n), "a run")
+            # What the slots had asked for before is run, and nothing more: one part for each of them.
+            assert await fleet.count(CHECK_RUNS, "check.requested.bulk.>") >= PARTS_AT_A_TIME - 2
+            assert (await fleet.jetstream.stream_info(CHECK_RUNS)).state.last_seq == PARTS_AT_A_TIME + 5
+            assert await fleet.count(CHECK_EVENTS, "check.accepted.*") == 5
+        await eventually(lambda: _has(fleet, "check.accepted.*", 6), "the large request is accepted")
+        await eventually(lambda: _has(fleet, "check.finished.>", count + 5), "all are run", 60)
+
+
+async def _has(fleet, subject, count):
+    return await fleet.count(CHECK_EVENTS, subject) == count
+
+
+async def test_due_runs_begin_after_the_one_that_somebody_waits_for(fleet, place):
+    for name in ("mine", "a", "b", "c", "d"):
+        await fleet.target(name, **place)
+    sleepy = {"type": "POSTGRESQL_SELECT", "text": "count(*) AS one FROM generate_series(1, 10000000)"}
+    await fleet.check("slow", PASSES, queries=[sleepy])
+    await fleet.check("quick", PASSES)
+    async with fleet.checker(turns=Turns(3600, 3600), slots_due=1):
+        await fleet.request(targets=["mine"], checks=["slow"])
+        await eventually(lambda: fleet.all_events("check.started.>"), "the run that somebody waits for")
+        body = RunRequested(checks=["quick"]).to_bytes()
+        for name in ("a", "b", "c", "d"):
+            await fleet.jetstream.publish(subjects.run_requested("due", "default", name, "standard"), body)
+        await eventually(lambda: _has(fleet, "check.finished.>", 5), "all are run")
+        events = await fleet.all_events("check.>")
+        ended = next(
+            at for at, event in enumerate(events) if event["subject"].startswith("check.finished.postgresql.mine")
+        )
+        begun = [at for at, event in enumerate(events) if event["subject"].startswith("check.started.")]
+        # The slot had asked for one message before; the other three it takes afterwards.
+        assert sum(at > ended for at in begun) >= 3

@@ -21,6 +21,7 @@ from shared.reading import last_message
 from shared.settings import ProcessSettings
 from shared.stage import Stage, make_application, make_stage, started
 from shared.streams import CHECK_REQUESTS, DEAD_LETTERS, Consumer
+from shared.subscribing import BeforeTaking
 from tests.conftest import StartNats
 from tests.integration.nats_clients import connected, until
 from watchword.embedded import EmbeddedServer
@@ -57,11 +58,14 @@ async def consuming(
     slots: int = 1,
     consumer: Consumer = DOOR,
     most_deliveries: int | None = 5,
+    before_taking: BeforeTaking | None = None,
 ) -> AsyncIterator[Stage]:
     """A stage that does nothing but consume."""
     stage = make_stage("tester", ProcessSettings(nats_url=server.url))
     stage.is_health_served_elsewhere = True
-    stage.subscriptions.add(consumer, handle, kind="test", slots=slots, most_deliveries=most_deliveries)
+    stage.subscriptions.add(
+        consumer, handle, kind="test", slots=slots, most_deliveries=most_deliveries, before_taking=before_taking
+    )
     async with started(make_application(stage, nothing)):
         yield stage
 
@@ -243,6 +247,31 @@ async def test_it_takes_no_more_than_it_has_slots_for(start_nats: StartNats) -> 
         go_on.set()
         await until(lambda: is_done(jetstream), "all handled")
         assert most == 3
+
+
+async def test_a_slot_takes_no_message_before_it_may(start_nats: StartNats) -> None:
+    server, handled, go_on, asked = start_nats(), Handled(), asyncio.Event(), 0
+
+    async def before_taking() -> None:
+        nonlocal asked
+        asked += 1
+        await go_on.wait()
+
+    async with connected(server, is_declared=True) as (_, jetstream):
+        async with consuming(server, handled, before_taking=before_taking):
+            await until(lambda: asked == 1, "the slot wants its second message")  # for the first it asked at its start
+
+            async def look() -> bool:
+                return (await jetstream.consumer_info(CHECK_REQUESTS, "testers")).num_waiting == 0
+
+            await until(look, "nobody pulls")
+            for number in range(3):
+                await jetstream.publish("check.requested", str(number).encode())
+            information = await jetstream.consumer_info(CHECK_REQUESTS, "testers")
+            assert (information.num_ack_pending, information.num_waiting) == (0, 0)
+            go_on.set()
+            await until(lambda: is_done(jetstream), "all handled")
+        assert asked >= 3
 
 
 async def test_a_deleted_consumer_is_noticed_and_made_again(start_nats: StartNats) -> None:

@@ -1,13 +1,33 @@
 import pytest
 
-from services.checker.split import MOST_GLOBS, MOST_TARGETS_NOW, accepted, split
+from services.checker.split import LOOKED_AT_IN_A_PIECE, MOST_GLOBS, MOST_TARGETS_NOW, accepted
+from services.checker.split import split as split_in_pieces
 from shared import subjects
 from shared.errors import MessageRefused
 from shared.events import LONGEST_LIST_OF_NAMES, CheckRequested
 
 
+def stops_and_result(request, view, request_id="1-1"):
+    """Split to the end; return how often the work stopped for others, and what it came to."""
+    work, stops = split_in_pieces(request, view, request_id), 0
+    while True:
+        try:
+            next(work)
+        except StopIteration as ended:
+            return stops, ended.value
+        stops += 1
+
+
+def split(request, view, request_id):
+    return stops_and_result(request, view, request_id)[1]
+
+
 def targets_of(result):
-    return [part.target for part in result.parts]
+    return [target.name for target in result.targets]
+
+
+def subjects_of(result):
+    return [result.subject(target) for target in result.targets]
 
 
 @pytest.fixture
@@ -25,7 +45,7 @@ def test_empty_request_asks_for_every_check_on_every_target(fleet):
     result = split(CheckRequested(), fleet.view, "1-1")
     assert targets_of(result) == ["orders-db", "orders-replica", "shop"]
     assert result.what == "all"
-    assert all(part.body.checks is None for part in result.parts)
+    assert result.body.checks is None
     assert result.unknown == ()
 
 
@@ -47,7 +67,7 @@ def test_request_chooses_its_targets(fleet, request_, expected):
 
 def test_each_part_goes_to_the_pool_of_its_target(fleet):
     result = split(CheckRequested(targets=["orders-*"]), fleet.view, "1-1")
-    assert [subjects.parse_run(part.subject).pool for part in result.parts] == ["default", "berlin"]
+    assert [subjects.parse_run(subject).pool for subject in subjects_of(result)] == ["default", "berlin"]
 
 
 def test_what_names_nothing_is_listed_and_the_rest_runs(fleet):
@@ -92,14 +112,14 @@ def test_large_request_leaves_the_lane_of_people_free(inventory, count, lane):
     for number in range(count):
         inventory.target(f"t{number}")
     result = split(CheckRequested(), inventory.view, "1-1")
-    assert {subjects.parse_run(part.subject).lane for part in result.parts} == {lane}
+    assert {subjects.parse_run(subject).lane for subject in subjects_of(result)} == {result.lane} == {lane}
 
 
 def test_same_list_of_checks_in_any_order_is_the_same_unit_of_work(fleet):
     one = split(CheckRequested(checks=["pg_one", "pg_two"]), fleet.view, "1-1")
     other = split(CheckRequested(checks=["pg_two", "pg_one", "pg_o*"]), fleet.view, "1-2")
     assert one.what == other.what
-    assert [part.subject for part in one.parts] == [part.subject for part in other.parts]
+    assert subjects_of(one) == subjects_of(other)
 
 
 def test_accepted_names_every_target_in_parts_that_fit_a_message(inventory):
@@ -123,3 +143,30 @@ def test_names_without_end_are_taken_and_globs_without_end_are_refused(fleet):
     assert (targets_of(result), len(result.unknown)) == (["orders-db", "orders-replica"], 20_000)
     with pytest.raises(MessageRefused, match=f"more than {MOST_GLOBS} globs in one list; write names"):
         split(CheckRequested(targets=[f"*{name}*" for name in names]), fleet.view, "1-1")
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        pytest.param({}, 2, id="the checks of three pieces of targets"),
+        pytest.param({"selector": {"environment": "prod*"}}, 2 + 2, id="before that the labels of three pieces"),
+        pytest.param({"targets": ["t*", "*9"]}, 2 + 2 + 2, id="before that the names of three pieces for each glob"),
+        pytest.param({"checks": ["pg_one"]}, 1 + 2, id="before that all targets for each of two checks"),
+    ],
+)
+def test_much_work_stops_between_its_pieces_so_that_others_can_go_first(inventory, request_, expected):
+    inventory.check("pg_one")
+    inventory.check("pg_two")
+    for number in range(3 * LOOKED_AT_IN_A_PIECE):
+        inventory.target(f"t{number}", labels={"environment": "production"})
+    stops, result = stops_and_result(CheckRequested.model_validate(request_), inventory.view)
+    assert len(result.targets) == 3 * LOOKED_AT_IN_A_PIECE
+    assert stops == expected
+
+
+def test_a_request_for_one_among_many_never_stops(inventory):
+    inventory.check("pg_one")
+    for number in range(3 * LOOKED_AT_IN_A_PIECE):
+        inventory.target(f"t{number}")
+    stops, result = stops_and_result(CheckRequested(targets=["t7"], checks=["pg_*"]), inventory.view)
+    assert (stops, targets_of(result)) == (0, ["t7"])
