@@ -42,7 +42,7 @@ def read(model: type[EventModel], data: bytes, headers: Mapping[str, str] | None
     Raises ``MessageRefused`` with a reason for people: not UTF-8, not JSON, not an object, half of a surrogate pair, or
     the first wrong field.
     """
-    if headers and headers.get("content-type") == _JSON and not _may_be_structured(data):
+    if headers is not None and headers.get("content-type") == _JSON and not _may_be_structured(data):
         # As our own programs write: in one step, which takes a third of the time.
         try:
             return model.model_validate_json(data)

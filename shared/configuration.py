@@ -189,6 +189,8 @@ class Configuration:
     """Entries that this version does not understand, with the reason; their last readable value stays."""
     revision: int = 0
     """The newest revision seen."""
+    _ever_set: set[tuple[str, str]] = field(default_factory=set)
+    """Kinds of settings, and the first name of each that was ever set or removed."""
     _of_check: dict[tuple[str, str], dict[tuple[str, ...], Entry[Setting]]] = field(default_factory=dict)
     """Of the kinds of which a check may have several: by kind and check, what ``settings`` has of them."""
     _stored_at: dict[int, dt.datetime] = field(default_factory=dict)
@@ -215,6 +217,8 @@ class Configuration:
                 case ("setting", _, kind, *names) if kind in SETTING_MODELS:
                     setting = None if data is None else SETTING_MODELS[kind].model_validate_json(data)
                     entry = self.settings[parts[1:]] = Entry(setting, revision)
+                    if names:
+                        self._ever_set.add((kind, names[0]))
                     if kind in SEVERAL_OF_A_CHECK and names:
                         self._of_check.setdefault((kind, names[0]), {})[parts[1:]] = entry
                     change = Change("setting", kind, revision, is_removal, tuple(names))
@@ -277,6 +281,10 @@ class Configuration:
             if entry is not None and isinstance(entry.value, model):
                 return entry.value
         return None
+
+    def may_be_set(self, kind: str, name: str) -> bool:
+        """Say whether any setting of this kind whose names begin with this one was ever seen; most never were."""
+        return (kind, name) in self._ever_set
 
     def settings_of_check(self, model: type[Value], kind: str, check: str) -> list[Value]:
         """Return everything of one kind that is set for a check, a person's word instead of the file's, by key."""

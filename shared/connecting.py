@@ -5,7 +5,6 @@ reaches a log.
 
 import asyncio
 import contextlib
-import functools
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,13 +19,13 @@ from pydantic import SecretStr
 
 from shared.ending import end
 from shared.errors import NatsUnavailable
+from shared.headers import read_headers
 from shared.settings import ProcessSettings
 from shared.straight import StraightClient
 
 log = structlog.get_logger(__name__)
 
 REPEAT_SECONDS = 30.0
-_BLANK = " \t\n\r\x0b\x0c"
 PING_SECONDS = 4
 """How often a server is asked whether it lives. One whose packets are dropped is left after the third time, well within
 the time for which publishing is repeated.
@@ -58,14 +57,7 @@ class SafeClient(StraightClient):
 
     @staticmethod
     def _parse_header_lines(raw: bytes) -> dict[str, str]:
-        """Read headers as nats-py's own does, in a third of the time: of reading 600,000 results that was the most."""
-        headers: dict[str, str] = {}
-        for line in raw.decode("utf-8", "replace").split("\r\n"):
-            written, colon, value = line.partition(":")
-            name = _header_name(written)
-            if colon and name is not None:
-                headers[name] = value.strip(_BLANK)
-        return headers
+        return read_headers(raw)
 
     async def _process_op_err(self, e: Exception) -> None:
         # nats-py closes the old connection and waits until the other side has taken what is still to be sent (and, with
@@ -91,14 +83,6 @@ class SafeClient(StraightClient):
         """Close what a failed connection left open, without waiting for the other side."""
         if self._transport is not None:
             self._transport.close()  # type: ignore[no-untyped-call]  # nats-py leaves it out
-
-
-@functools.lru_cache(maxsize=1024)  # the same few in every message
-def _header_name(written: str) -> str | None:
-    """Return the name of a header, None when it can't be one."""
-    name = written.strip(_BLANK)
-    is_one_word = not name or name.split() == [name]
-    return name if name.isascii() and is_one_word else None
 
 
 async def connect(settings: ProcessSettings, **chosen: Any) -> Client:

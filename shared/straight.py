@@ -13,11 +13,11 @@ from nats.aio.subscription import Subscription
 from nats.js import JetStreamContext, api
 
 from shared.careful_client import CarefulClient
+from shared.headers import PLAIN, StoredHeaders
 
 HEARTBEAT_SECONDS = 5.0
 MOST_PENDING, MOST_PENDING_BYTES = 2_000_000, 1024**3
 _DATA = b"$JS.ACK."
-_PLAIN_HEADERS = b"NATS/1.0\r\n"
 
 Receive: TypeAlias = Callable[[str, str, bytes, Mapping[str, str]], None]
 """Gets subject, reply, data and headers of one message, and must not await."""
@@ -44,8 +44,8 @@ class StraightClient(CarefulClient):
             return
         if headers is None:
             found: Mapping[str, str] = {}
-        elif headers.startswith(_PLAIN_HEADERS):
-            found = self._parse_header_lines(headers[len(_PLAIN_HEADERS) :])
+        elif headers.startswith(PLAIN):
+            found = StoredHeaders(headers)
         else:
             found = await self._process_headers(headers) or {}
         try:

@@ -6,6 +6,7 @@ took; sending them is for others. It has no clock: every call brings the time.
 """
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -43,8 +44,8 @@ class Ledger:
         self._view = view
         self._keeping = keeping
         self._standings: dict[ResultSubject, Standing] = {}
-        self._by_target: dict[str, set[ResultSubject]] = {}
-        self._by_check: dict[str, set[ResultSubject]] = {}
+        self._by_target: defaultdict[str, set[ResultSubject]] = defaultdict(set)
+        self._by_check: defaultdict[str, set[ResultSubject]] = defaultdict(set)
         self._unconfirmed: set[ResultSubject] = set()
         self._deadlines = Deadlines()
         self._accepted = Deadlines()
@@ -209,8 +210,8 @@ class Ledger:
 
     def _begin(self, subject: ResultSubject) -> Standing:
         standing = self._standings[subject] = Standing()
-        self._by_target.setdefault(subject.target, set()).add(subject)
-        self._by_check.setdefault(subject.check, set()).add(subject)
+        self._by_target[subject.target].add(subject)
+        self._by_check[subject.check].add(subject)
         return standing
 
     def _drop(self, subject: ResultSubject) -> None:

@@ -86,8 +86,8 @@ class Watcher:
 
     def result(self, subject: ResultSubject, stored_at: dt.datetime, now: dt.datetime, *, is_error: bool) -> list[Turn]:
         """Take in that a check looked, or failed to. What an alert says is corrected at once, the rest is seen soon."""
-        pool_name = self._pool_of.get(subject.target)
-        if subject.engine not in ENGINES or not self._is_begun or pool_name is None:
+        pool_name = self._pool_of.get(subject.target) if self._is_begun else None
+        if pool_name is None or subject.engine not in ENGINES:
             return []
         pool = self._pools.setdefault(pool_name, Pool())
         pool.served_at = max(stored_at, pool.served_at or stored_at)
