@@ -1,7 +1,8 @@
 """From the text of a YAML file to nodes that know their line and column. Scalars keep their text, so that each field
 decides what it takes, as Go's yaml.v3 does for PMM: ``yes`` and ``2026-01-01`` are text, ``!!int`` is not asked for.
-What a hostile file can make it do is bounded: depth, number of nodes, number of aliases, size of merged mappings. A
-broken document does not hide those after it. Files and meaning are left to ``reading.py`` and ``generations.py``.
+What a hostile file can make it do is bounded: depth, number of nodes (what an alias stands for counts each time), size
+of merged mappings, broken documents. One of these does not hide those after it. Files and meaning are left to
+``reading.py`` and ``generations.py``.
 """
 
 import re
@@ -15,8 +16,9 @@ from shared.check_files.problems import Place
 
 MAX_DEPTH = 50
 MAX_NODES = 200_000
-MAX_ALIASES = 1_000
 MAX_MERGED_FIELDS = 1_000
+MAX_BROKEN_DOCUMENTS = 20
+"""After each, what is left of the file is begun anew."""
 
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml where PyYAML has it: ten times as fast, and yaml.v3 is a port of it."""
@@ -116,11 +118,12 @@ class _Refused(Exception):
 
 
 def documents(text: str, most_nodes: int = MAX_NODES) -> Iterator[Node | BrokenDocument]:
-    """Yield each document of a file; after a broken one go on at the next line that begins with ``---``.
+    """Yield each document of a file; after a broken one go on at the next line that begins with ``---``. A file with
+    very many broken ones is not read to its end, and the last one says so.
 
     An inventory of a large fleet has more values than a check file may have; it says so with ``most_nodes``.
     """
-    begin, line_offset = 0, 0
+    begin, line_offset, broken = 0, 0, 0
     while True:
         part = text[begin:]
         composer = _Composer(part, line_offset, most_nodes)
@@ -135,6 +138,11 @@ def documents(text: str, most_nodes: int = MAX_NODES) -> Iterator[Node | BrokenD
             return
         line_offset += len(_LINE_BREAK.findall(part[:next_start]))
         begin += next_start
+        broken += 1
+        if broken == MAX_BROKEN_DOCUMENTS:
+            message = f"{MAX_BROKEN_DOCUMENTS} documents before this one are not YAML, so the rest was not read"
+            yield BrokenDocument(Place(line_offset + 1, 1), message, "correct those first")
+            return
 
 
 def _start_of_next_document(part: str, broken_line: int) -> int | None:
@@ -154,9 +162,9 @@ class _Composer:
         self._most_nodes = most_nodes
         self._lines: Sequence[str] = _LINE_BREAK.split(text)
         self._line_offset = line_offset
-        self._anchors: dict[str, Node] = {}
+        self._anchors: dict[str, tuple[Node, int]] = {}
+        """What aliases stand for, and how many nodes that is."""
         self._nodes = 0
-        self._aliases = 0
         self._events: Iterator[yaml.Event] = iter(())
 
     def documents(self) -> Iterator[Node]:
@@ -187,9 +195,8 @@ class _Composer:
 
     def _node(self, event: yaml.Event, depth: int) -> Node:
         place = self._place(event.start_mark)
-        self._nodes += 1
-        if self._nodes > self._most_nodes:
-            raise _Refused(place, f"more than {self._most_nodes:,} values in one file", "split the file")
+        before = self._nodes
+        self._count(1, place)
         if depth > MAX_DEPTH:
             raise _Refused(place, f"nested deeper than {MAX_DEPTH} levels")
         if isinstance(event, yaml.AliasEvent):
@@ -203,16 +210,20 @@ class _Composer:
             node = self._map(place, depth)
         anchor: str | None = getattr(event, "anchor", None)
         if anchor is not None:
-            self._anchors[anchor] = node
+            self._anchors[anchor] = node, self._nodes - before
         return node
 
+    def _count(self, nodes: int, place: Place) -> None:
+        self._nodes += nodes
+        if self._nodes > self._most_nodes:
+            message = f"more than {self._most_nodes:,} values in one file, with what its aliases stand for"
+            raise _Refused(place, message, "split the file")
+
     def _alias(self, event: yaml.AliasEvent, place: Place) -> Node:
-        self._aliases += 1
-        if self._aliases > MAX_ALIASES:
-            raise _Refused(place, f"more than {MAX_ALIASES:,} aliases in one file", "write the values out")
-        node = self._anchors.get(event.anchor or "")
-        if node is None:
+        if event.anchor not in self._anchors:
             raise _Refused(place, f"alias *{event.anchor} stands before its anchor, inside it, or has none")
+        node, nodes = self._anchors[event.anchor]
+        self._count(nodes - 1, place)  # the alias itself was counted
         return node
 
     def _scalar(self, event: yaml.ScalarEvent, place: Place) -> ScalarNode:
