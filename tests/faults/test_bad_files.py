@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from shared.check_files.reading import read_content
+from shared.check_files.yaml_nodes import MAX_NODES
 from shared.secrets import SecretMissing, secret_value
 from shared.targets import SecretReference
 from watchword.inventory.problems import InventoryRefused
@@ -138,6 +139,33 @@ def test_any_check_file_is_taken_or_refused_with_its_place(tmp_path: Path):
         refused += any(": error: " in problem for problem in problems)
     assert refused > COUNT / 4
     assert refused < COUNT
+
+
+def merges_of_merges(count: int, fields: int) -> str:
+    """Return mappings of which each takes in the one before it, and all that this one took in."""
+    lines = []
+    for number in range(count):
+        own = ", ".join(f"f{number}_{field}: 1" for field in range(fields))
+        lines.append(f"m{number}: &m{number} {{{f'<<: *m{number - 1}, ' if number else ''}{own}}}")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param("- a\n" * (10 * MAX_NODES), "more than 200,000 values", id="values"),
+        pytest.param(merges_of_merges(400, 200), "more than 1,000 merged fields", id="merges of merges"),
+    ],
+)
+def test_a_file_that_would_take_long_is_refused_before_it_does(content: str, message: str):
+    """Not much later than one that is as large as it may be was read; unbounded these take ten times as long."""
+    path, largest = Path("last.yml"), "- a\n" * (MAX_NODES - 1)
+    began = time.process_time()
+    read_content(largest.encode(), path)
+    read = time.process_time()
+    problems = read_content(content.encode(), path).problems
+    assert time.process_time() - read < 3 * (read - began)
+    assert message in str(problems[-1])
 
 
 def test_any_inventory_is_taken_or_refused_with_its_place_and_without_its_secrets(tmp_path: Path):
