@@ -4,7 +4,6 @@ what was asked, for a server that is too old accepts settings and drops them wit
 """
 
 import contextlib
-import dataclasses
 import datetime as dt
 import secrets
 from collections.abc import Callable
@@ -176,8 +175,3 @@ async def ensure_consumer(jetstream: JetStreamContext, consumer: Consumer) -> No
 def declared_names(replicas: int = 1) -> list[str]:
     """Return the names of all streams, those behind the buckets included."""
     return [config.name for config in streams(replicas) if config.name]
-
-
-def as_dictionary(config: api.StreamConfig) -> dict[str, object]:
-    """Return a stream's settings for people."""
-    return {name: value for name, value in dataclasses.asdict(config).items() if value is not None}
