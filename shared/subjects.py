@@ -23,7 +23,6 @@ CHECK_RUNS_OF_LANES = tuple(f"check.requested.{lane}.*.*.*" for lane in LANES)
 """What is stored: a message of another lane would wait for ever, for nobody takes it."""
 CHECK_RESULTS = "check.result.*.*.*.*"
 CHECK_VERDICTS = "check.result.verdict.*.*.*"
-CHECK_ERRORS = "check.result.error.*.*.*"
 CHECK_ACCEPTED = "check.accepted.*"
 CHECK_STARTED = "check.started.*.*.*"
 CHECK_FINISHED = "check.finished.*.*.*"
