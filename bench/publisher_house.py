@@ -1,8 +1,9 @@
 """Where the publisher's benchmarks take place: NATS, Alertmanager and publishers as processes of their own, a wire to
 Alertmanager that tells when something was first posted, and a witness that looks at Alertmanager from another process,
-again and again, and says what vanished or changed its start.
+again and again, and says what vanished or changed its start. The numbers of a measurement come from the command line.
 """
 
+import argparse
 import asyncio
 import contextlib
 import dataclasses
@@ -10,9 +11,10 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -75,6 +77,20 @@ async def wire_to(url: str) -> AsyncIterator[Wire]:
         yield wire
     finally:
         server.close()
+
+
+def measured(measure: Callable[..., Awaitable[None]], description: str | None, **usual: float) -> None:
+    """Measure with the numbers of the command line, or the usual ones, in a folder that goes away."""
+    parser = argparse.ArgumentParser(description=description)
+    for name, number in usual.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(number), default=number)
+    numbers = vars(parser.parse_args())
+
+    async def main() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            await measure(folder=Path(folder), **numbers)
+
+    asyncio.run(main())
 
 
 @contextlib.asynccontextmanager

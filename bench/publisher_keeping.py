@@ -7,9 +7,7 @@ A witness looks at Alertmanager from another process all the time. Transitions a
 from before their verdict is stored, first while nothing else fires, then between the re-sends of all others.
 """
 
-import argparse
 import asyncio
-import tempfile
 import time
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from bench.publisher_house import (
     all_shown,
     house_in,
     machine,
+    measured,
     memory,
     publisher_in,
     server_processes,
@@ -102,15 +101,5 @@ async def measure(firing: int, seconds: float, compare_seconds: float, folder: P
             print(f"{name}: {memory(process)}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--firing", type=int, default=5_000)
-    parser.add_argument("--seconds", type=float, default=90)
-    parser.add_argument("--compare-seconds", type=float, default=300)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(measure(arguments.firing, arguments.seconds, arguments.compare_seconds, Path(folder)))
-
-
 if __name__ == "__main__":
-    main()
+    measured(measure, __doc__, firing=5_000, seconds=90.0, compare_seconds=300.0)

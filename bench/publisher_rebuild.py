@@ -6,9 +6,7 @@ It stores last results in a NATS server of its own, reads them once without a pu
 fill an Alertmanager, and then kills and starts it anew several times while a witness looks at Alertmanager.
 """
 
-import argparse
 import asyncio
-import tempfile
 import time
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from bench.publisher_house import (
     all_shown,
     house_in,
     machine,
+    measured,
     memory,
     publisher_in,
     server_processes,
@@ -78,15 +77,5 @@ async def measure(verdicts: int, firing: int, times: int, folder: Path) -> None:
             publisher.wait(10)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--verdicts", type=int, default=30_000)
-    parser.add_argument("--firing", type=int, default=5_000)
-    parser.add_argument("--times", type=int, default=3)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(measure(arguments.verdicts, arguments.firing, arguments.times, Path(folder)))
-
-
 if __name__ == "__main__":
-    main()
+    measured(measure, __doc__, verdicts=30_000, firing=5_000, times=3)
