@@ -41,6 +41,12 @@ class Cluster:
         for link in self.wires(number):
             link.drop()
 
+    def cut_off_from_the_others(self, number: int) -> None:
+        """Drop every packet between a server and the others; its clients notice nothing."""
+        for pair, link in self.routes.items():
+            if number in pair:
+                link.drop()
+
     def mend(self, number: int) -> None:
         """Let packets through again, first those that waited."""
         for link in self.wires(number):

@@ -9,7 +9,8 @@ import pytest
 from examples.servers.database import DatabaseServer
 from tests.conftest import StartAlertmanager, StartNats
 from tests.faults.truth import Truth
-from tests.faults.whole import Whole, whole_on
+from tests.faults.whole import Whole
+from tests.faults.whole_on import whole_on
 from watchword.embedded import EmbeddedServer
 
 

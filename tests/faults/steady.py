@@ -1,4 +1,4 @@
-"""What must hold all the time: alerts that nobody touched are shown with their start, five times a second, until the
+"""What must hold all the time: alerts that nobody touched are shown with their start, ten times a second, until the
 block ends; and alerts that may not come are not shown. A look that the Alertmanager does not answer says nothing.
 """
 
@@ -12,14 +12,19 @@ import httpx
 
 from shared.ending import end
 
-LOOK_SECONDS = 0.2
+LOOK_SECONDS = 0.1
 
 Alerts = list[dict[str, Any]]
 
 
-def starts(alerts: Iterable[dict[str, Any]]) -> dict[str, str]:
-    """Return since when each alert fires, by its fingerprint."""
-    return {alert["fingerprint"]: alert["startsAt"] for alert in alerts}
+def start(alert: dict[str, Any]) -> str:
+    """Return since when an alert fires."""
+    return str(alert["startsAt"])
+
+
+def start_and_silences(alert: dict[str, Any]) -> str:
+    """Return since when an alert fires, and what keeps it quiet."""
+    return f"{start(alert)}, silenced by {alert['status']['silencedBy']}"
 
 
 @dataclass
@@ -29,24 +34,30 @@ class Seen:
     looks: int = 0
     faults: list[str] = field(default_factory=list)
 
-    def see(self, stay: dict[str, str], alerts: Alerts) -> None:
+    def see(self, stay: dict[str, str], shown: dict[str, str]) -> None:
         """Compare one look with what must stay."""
         self.looks += 1
-        shown = starts(alerts)
-        self.faults += [f"look {self.looks}: {key} is gone" for key in stay.keys() - shown.keys()]
-        self.faults += [
-            f"look {self.looks}: {key} began {shown[key]} instead of {start}"
-            for key, start in stay.items()
-            if key in shown and shown[key] != start
-        ]
+        for key, begin in stay.items():
+            if key not in shown:
+                self.faults.append(f"look {self.looks}: {key} is gone")
+            elif shown[key] != begin:
+                self.faults.append(f"look {self.looks}: {key} began {shown[key]} instead of {begin}")
 
 
 @contextlib.asynccontextmanager
-async def staying(look: Callable[[], Awaitable[Alerts]], alerts: Iterable[dict[str, Any]]) -> AsyncIterator[Seen]:
+async def staying(
+    look: Callable[[], Awaitable[Alerts]],
+    alerts: Iterable[dict[str, Any]],
+    keeping: Callable[[dict[str, Any]], str] = start,
+) -> AsyncIterator[Seen]:
     """Watch that these alerts stay and keep their start, while the block lasts; complain at its end."""
-    stay, seen = starts(alerts), Seen()
+
+    def kept(alerts: Iterable[dict[str, Any]]) -> dict[str, str]:
+        return {alert["fingerprint"]: keeping(alert) for alert in alerts}
+
+    stay, seen = kept(alerts), Seen()
     assert stay, "there is something that must stay"
-    async with _watching(lambda: _looked(look, lambda shown: seen.see(stay, shown))):
+    async with _watching(lambda: _looked(look, lambda shown: seen.see(stay, kept(shown)))):
         yield seen
     assert seen.looks
     assert not seen.faults, seen.faults[:10]

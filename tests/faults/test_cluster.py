@@ -1,6 +1,6 @@
 """A cluster of three NATS servers with replicated streams, of which one dies, or is cut off: its packets are dropped,
-so nobody is refused and nobody is told. Whoever hangs on it finds the others, what was acknowledged is there, and when
-it comes back it brings no truth of before.
+so nobody is refused and nobody is told. Whoever hangs on it finds the others, or waits for it when it is cut off from
+the others alone; what was acknowledged is there, and when it comes back it brings no truth of before.
 """
 
 import json
@@ -14,11 +14,16 @@ import pytest
 from shared.streams import CHECK_RESULTS, CHECK_RUNS, streams
 from tests.conftest import StartAlertmanager
 from tests.faults.cluster import COUNT, Cluster, cluster_in
+from tests.faults.links import LOCALHOST
 from tests.faults.truth import Truth
-from tests.faults.whole import MUTED, STEADY, Whole, whole_on
+from tests.faults.whole import MUTED, STAGES, STEADY, Whole
+from tests.faults.whole_on import whole_on
 
 FOUND_SECONDS = 45.0
 """To notice that nobody answers, to find another server, and to elect leaders; a busy machine has time enough."""
+
+LEASE_SECONDS = 8
+"""After so long an alert that nobody sends again is gone."""
 
 
 @pytest.fixture
@@ -35,12 +40,12 @@ async def whole_cluster(
         yield whole
 
 
-async def begin_all_at(whole: Whole, cluster: Cluster, number: int) -> None:
+async def begin_all_at(whole: Whole, cluster: Cluster, number: int, **environment: str) -> None:
     """Start every stage so that it is connected to one server, though it knows them all."""
     others = [link for at, link in enumerate(cluster.clients) if at != number]
     for link in others:
         await link.cut()
-    await whole.begin()
+    await whole.begin(**dict.fromkeys(STAGES, environment))
     for link in others:
         await link.join()
 
@@ -67,10 +72,10 @@ async def make_leader(whole: Whole, number: int, *names: str) -> None:
 
 
 async def stays_as_it_is(whole: Whole, rows: set[int], seconds: float) -> None:
-    """See for a while that nothing comes back that had ended."""
+    """See for a while that nothing comes, and nothing ends."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        assert set(await whole.rows()) == rows, whole.told("something came back")
+        assert set(await whole.rows()) == rows, whole.told("something came back, or is gone")
 
 
 async def test_the_server_that_leads_and_that_all_hang_on_is_cut_off_and_comes_back(
@@ -94,6 +99,32 @@ async def test_the_server_that_leads_and_that_all_hang_on_is_cut_off_and_comes_b
         await whole.answered(acknowledged)
         await whole.works()
         await whole.ready()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_the_server_that_all_hang_on_is_cut_off_from_the_others_but_not_from_them(
+    cluster: Cluster, start_alertmanager: StartAlertmanager, tmp_path: Path, truth: Truth, place: dict[str, Any]
+) -> None:
+    """Nobody leaves it, for it answers. The test itself hangs on the others, which go on."""
+    others = ",".join(f"nats://{LOCALHOST}:{link.to_port}" for link in cluster.clients[1:])
+    times = {"WATCHWORD_RESEND_SECONDS": "2", "WATCHWORD_SHORTEST_LEASE_SECONDS": f"{LEASE_SECONDS}"}
+    async with whole_on(others, start_alertmanager(), tmp_path, truth, place, replicas=COUNT) as whole:
+        await begin_all_at(whole, cluster, 0, WATCHWORD_NATS_URL=cluster.url, **times)
+        await make_leader(whole, 0, *(config.name or "" for config in streams()))
+        async with whole.steady():
+            cluster.cut_off_from_the_others(0)
+            truth.weaken(3)
+            acknowledged = [await whole.check()]
+            # The scheduler has nothing to write; what it reads, that server has.
+            await whole.unready("checker", "publisher", "silencer", saying="temporarily unavailable")
+            await stays_as_it_is(whole, {STEADY, MUTED}, 2 * LEASE_SECONDS)
+            acknowledged.append(await whole.check())
+            cluster.mend(0)
+            await whole.until_rows({STEADY, MUTED, 3}, "a weakness that was asked for meanwhile", FOUND_SECONDS)
+            await whole.answered(acknowledged)
+            await whole.ready()
+            await whole.works()
 
 
 @pytest.mark.slow

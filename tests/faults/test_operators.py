@@ -4,7 +4,6 @@ it is; whoever misses something says so with the line that mends it; and afterwa
 """
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
@@ -37,10 +36,7 @@ WHO_SAYS = {
     bucket_stream(SLOTS): ("scheduler",),
     bucket_stream(LEASES): ("checker", "silencer"),
 }
-"""Which stages miss a stream; those that only write to it miss it when they have something to write."""
-LATER = (ALERT_EVENTS, DEAD_LETTERS)
-"""Who writes there tries for 30 s before it is said."""
-AT_ONCE = tuple(stream for stream in WHO_SAYS if stream not in LATER)
+"""Which stages miss a stream. Those that only write to it try for 30 s once they have something to write."""
 
 
 async def lose(whole: Whole, stream: str) -> None:
@@ -62,22 +58,27 @@ async def lose(whole: Whole, stream: str) -> None:
     if stream in {CHECK_REQUESTS, DEAD_LETTERS, CHECK_RESULTS}:
         await whole.check()
     await whole.until_rows(standing | {row}, f"what was asked for while {stream} was gone")
+    if stream in {ALERT_EVENTS, DEAD_LETTERS}:
+
+        async def is_stored() -> bool:
+            return await whole.pipeline.fleet.count(stream) == 1
+
+        await whole.until(is_stored, f"what there was to write into {stream} while it was gone")
     await whole.repair(row)
     await whole.works()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("streams", [AT_ONCE, LATER], ids=", ".join)
-async def test_a_stream_or_bucket_deleted_and_declared_again(whole: Whole, streams: Sequence[str]) -> None:
+@pytest.mark.parametrize("stream", WHO_SAYS)
+async def test_a_stream_or_bucket_deleted_and_declared_again(whole: Whole, stream: str) -> None:
     await whole.begin()
-    for stream in streams:
-        async with whole.steady():
-            await lose(whole, stream)
+    async with whole.steady():
+        await lose(whole, stream)
 
 
 async def test_all_deleted_at_once_and_declared_again(whole: Whole) -> None:
     await whole.begin()
-    async with whole.steady() as witness:
+    async with whole.steady() as seen:
         for stream in WHO_SAYS:
             await whole.pipeline.fleet.jetstream.delete_stream(stream)
         await whole.unready(*STAGES, saying="watchword init")
@@ -85,8 +86,8 @@ async def test_all_deleted_at_once_and_declared_again(whole: Whole) -> None:
         declared = await asyncio.to_thread(whole.pipeline.run, "init")
         assert declared.returncode == 0, declared.stdout + declared.stderr
         await whole.ready()
-        looks = witness.looks
-        await eventually(lambda: witness.looks > looks + 20, "a while in which everybody reads empty streams", 60)
+        looks = seen.looks
+        await eventually(lambda: seen.looks > looks + 10, "a while in which everybody reads empty streams", 60)
         whole.start("checker")
         await whole.configure()
         await whole.ready()

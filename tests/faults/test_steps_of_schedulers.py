@@ -32,7 +32,7 @@ async def messages_ever(pipeline: Pipeline, stream: str) -> int:
 
 
 async def all_asked_for(pipeline: Pipeline) -> None:
-    """Wait until each target has a slot, and see that each was asked for, and noted, once: nobody takes requests out."""
+    """Wait until each target has a slot, and see that each was asked for and noted once: nobody takes requests out."""
 
     async def look() -> bool:
         return (await pipeline.fleet.jetstream.stream_info(bucket_stream(SLOTS))).state.messages == TARGETS

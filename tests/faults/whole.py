@@ -1,30 +1,27 @@
 """The whole pipeline while something is done to it: every stage as a process, an alert that has to stand all the time,
-another one under a mute, and a witness that looks at the Alertmanager twenty times a second and writes down whatever
-was not as it has to be. After the fault the pipeline has to work again, from a weakness to its alert and to its end.
+and another one under a mute. After the fault the pipeline has to work again, from a weakness to its alert and to its
+end. How the stages are put around servers is told in ``whole_on.py``.
 """
 
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
 from nats.errors import Error as NatsError
 
 from shared import subjects
-from shared.connecting import SafeClient
-from shared.declaring import declare
 from shared.streams import CHECK_RESULTS, MUTES
 from tests.e2e.processes import Pipeline
+from tests.faults.steady import Alerts, Seen, start_and_silences, staying
 from tests.faults.truth import SEES, Truth
-from tests.integration.checker_fleet import Fleet, eventually
+from tests.integration.checker_fleet import eventually
 from tests.soak.children import free_port
 from watchword.embedded import EmbeddedServer
 
@@ -33,41 +30,6 @@ STEADY, MUTED = 1, 2
 STAGES = ("scheduler", "checker", "publisher", "silencer")
 AGAIN_SECONDS = 60.0
 """How long the pipeline may take to be whole again; a busy machine has time enough."""
-_LOOK_SECONDS = 0.05
-
-
-@dataclass
-class Witness:
-    """What was seen in the Alertmanager that may not be."""
-
-    whole: "Whole"
-    starts: dict[int, str]
-    silence_id: str
-    seen: list[str] = field(default_factory=list)
-    looks: int = 0
-
-    async def look(self) -> None:
-        """Look once."""
-        self.looks += 1
-        alerts = await self.whole.rows()
-        for row, starts_at in self.starts.items():
-            if row not in alerts:
-                self._note(f"the alert of row {row} is missing")
-            elif alerts[row]["startsAt"] != starts_at:
-                self._note(f"the alert of row {row} starts at {alerts[row]['startsAt']}, not at {starts_at}")
-        by = alerts[MUTED]["status"]["silencedBy"] if MUTED in alerts else []
-        if MUTED in alerts and by != [self.silence_id]:
-            self._note(f"the muted alert is silenced by {by}, not by {self.silence_id}")
-
-    async def watch(self) -> None:
-        """Look until cancelled."""
-        while True:
-            await self.look()
-            await asyncio.sleep(_LOOK_SECONDS)
-
-    def _note(self, what: str) -> None:
-        if not self.seen or not self.seen[-1].endswith(what):
-            self.seen.append(f"look {self.looks}: {what}")
 
 
 @dataclass
@@ -148,12 +110,15 @@ class Whole:
 
         await self._eventually(look, lambda: f"{stages} say {saying!r}, not {last}", AGAIN_SECONDS)
 
-    async def rows(self) -> dict[int, dict[str, Any]]:
-        """Return the alerts of our check by the row that is weak, muted ones as well."""
+    async def alerts(self) -> Alerts:
+        """Return the alerts of our check, muted ones as well."""
         answer = await self.http.get(f"{self.pipeline.alertmanager_url}/api/v2/alerts")
         answer.raise_for_status()
-        ours = [alert for alert in answer.json() if alert["labels"]["alertname"] == "c"]
-        return {int(alert["labels"]["row"]): alert for alert in ours}
+        return [alert for alert in answer.json() if alert["labels"]["alertname"] == "c"]
+
+    async def rows(self) -> dict[int, dict[str, Any]]:
+        """Return the alerts of our check by the row that is weak."""
+        return {int(alert["labels"]["row"]): alert for alert in await self.alerts()}
 
     async def until_rows(self, rows: set[int], what: str, timeout_seconds: float = AGAIN_SECONDS) -> None:
         """Wait until exactly these rows have alerts."""
@@ -245,20 +210,12 @@ class Whole:
         await self.repair(row)
 
     @contextlib.asynccontextmanager
-    async def steady(self) -> AsyncIterator[Witness]:
+    async def steady(self) -> AsyncIterator[Seen]:
         """While the block lasts both alerts stand and keep their starts, and the mute is one silence."""
         before = await self.rows()
         (silence,) = await self.silences_of(MUTED)
-        witness = Witness(self, {row: before[row]["startsAt"] for row in (STEADY, MUTED)}, silence["id"])
-        task = asyncio.create_task(witness.watch())
-        try:
-            yield witness
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        await witness.look()
-        assert not witness.seen, self.told("\n".join(witness.seen))
+        async with staying(self.alerts, [before[STEADY], before[MUTED]], keeping=start_and_silences) as seen:
+            yield seen
         of_the_mute = [one for one in await self.silences() if one["comment"] == silence["comment"]]
         assert [one["id"] for one in of_the_mute] == [silence["id"]], self.told("the mute is not one silence any more")
 
@@ -304,46 +261,3 @@ class Whole:
             await eventually(patiently, "", timeout_seconds)
         except TimeoutError:
             raise AssertionError(self.told(f"not within {timeout_seconds:g} s: {what()}")) from None
-
-
-@contextlib.asynccontextmanager
-async def _fleet_on(nats_url: str, replicas: int) -> AsyncIterator[Fleet]:
-    """Connect, for a test that soon finds out when a server does not answer, and declare the streams."""
-    client = SafeClient()
-    await client.connect(
-        nats_url.split(","), reconnect_time_wait=0.1, max_reconnect_attempts=-1, ping_interval=1, error_cb=_ignore
-    )
-    try:
-        jetstream = client.jetstream()
-        give_up_at = time.monotonic() + AGAIN_SECONDS
-        while True:
-            try:
-                await declare(client, jetstream, replicas=replicas)
-                break
-            except (NatsError, TimeoutError):  # a new cluster has no leaders yet
-                if time.monotonic() > give_up_at:
-                    raise
-        yield Fleet(client, jetstream, nats_url)
-    finally:
-        await client.close()
-
-
-async def _ignore(_: Exception) -> None:
-    """The servers are harmed on purpose."""
-
-
-@contextlib.asynccontextmanager
-async def whole_on(
-    nats_url: str, alertmanager: EmbeddedServer, folder: Path, truth: Truth, place: dict[str, Any], replicas: int = 1
-) -> AsyncIterator[Whole]:
-    """Put the stages around servers; they are killed at the end."""
-    async with _fleet_on(nats_url, replicas) as fleet, httpx.AsyncClient(timeout=10) as http:
-        pipeline = Pipeline(fleet, nats_url, alertmanager.url.rstrip("/"), folder, alertmanager=alertmanager)
-        try:
-            yield Whole(pipeline, truth, place, http)
-        finally:
-            print(pipeline.logs())  # shown when the test failed
-            for process in pipeline.running:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait(10)
