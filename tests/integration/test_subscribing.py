@@ -371,7 +371,7 @@ async def test_what_is_fetched_in_the_moment_of_stopping_is_handed_back_at_once(
         async with consuming(server, handled, consumer=patient) as stage:
 
             async def publish_while_it_stops() -> None:
-                while not stage.subscriptions.is_draining:
+                while not stage.subscriptions.is_draining:  # noqa: ASYNC110 (nobody tells)
                     await asyncio.sleep(0)
                 await jetstream.publish("check.requested", b"late")
 
