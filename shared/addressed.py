@@ -10,16 +10,15 @@ from collections.abc import Mapping
 from nats.js import api
 
 from shared.errors import MessageRefused
+from shared.headers import COPIED_FROM, READ_FROM
 
 EXPECTED_STREAM: str = api.Header.EXPECTED_STREAM.value
-_READ_FROM = "Nats-Stream"
-"""What the server adds to the answer of a direct get."""
 
 
 def refusal(stream: str, headers: Mapping[str, str], *, addressed_only: bool) -> str | None:
     """Return why a message of a stream can't be trusted to have been published there by its author, or None."""
-    if _READ_FROM in headers:
-        return f"it is the copy of a stored message ({_READ_FROM} in its headers) that somebody had sent here"
+    if READ_FROM in headers or COPIED_FROM in headers:
+        return f"it is the copy of a stored message ({READ_FROM} in its headers) that somebody had sent here"
     if addressed_only and headers.get(EXPECTED_STREAM) != stream:
         return (
             f"its header {EXPECTED_STREAM} is not {stream}; where WATCHWORD_NATS_ADDRESSED_ONLY is set, whoever "

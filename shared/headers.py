@@ -8,6 +8,12 @@ from collections.abc import Iterator, Mapping
 
 PLAIN = b"NATS/1.0\r\n"
 """What a block of headers begins with, unless the server tells a status in it."""
+READ_FROM = "Nats-Stream"
+"""What the server adds to the answer of a direct get, behind the author's own headers: the stream it was read from."""
+COPIED_FROM = "nats-stream"
+"""What such a header of the author's own is called when the server has added another one. It says that the message is a
+copy, see ``addressed.py``.
+"""
 _LINE_END = b"\r\n"
 _BLANK = " \t\n\r\x0b\x0c"
 
@@ -52,12 +58,14 @@ class StoredHeaders(Mapping[str, str]):
 
 
 def read_headers(lines: bytes) -> dict[str, str]:
-    """Return the headers that stand in these lines; of several with one name, the last."""
+    """Return the headers that stand in these lines; of several with one name, the last, but see ``COPIED_FROM``."""
     headers: dict[str, str] = {}
     for line in lines.decode("utf-8", "replace").split("\r\n"):
         written, colon, value = line.partition(":")
         name = _header_name(written)
         if colon and name is not None:
+            if name == READ_FROM and name in headers:
+                headers[COPIED_FROM] = headers[name]
             headers[name] = value.strip(_BLANK)
     return headers
 

@@ -17,15 +17,16 @@ from nats.js.errors import NotFoundError
 
 from shared.errors import StreamMissing
 from shared.following import Stored
+from shared.headers import READ_FROM
 
 OF_THE_ANSWER = frozenset(
     {
-        *("Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp"),
+        *(READ_FROM, "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp"),
         *("Nats-Num-Pending", "Nats-Last-Sequence", "Nats-UpTo-Sequence"),
     }
 )
 """Headers that the server adds to the answer of a direct get. They are no part of the message: on a stored one they
-would mean that it is a copy.
+would mean that it is a copy (``headers.py`` keeps the author's own under another name).
 """
 MOST_OF_A_SUBJECT = 50
 """More than a stream whose past is read keeps of each subject."""

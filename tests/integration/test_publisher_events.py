@@ -10,7 +10,7 @@ import pytest
 from services.publisher import broken
 from shared import subjects
 from shared.cloudevents import read
-from shared.events import AlertChanged
+from shared.events import AlertChanged, CheckResult
 from shared.following import Stored
 from shared.reading import last_message
 from shared.streams import ALERT_EVENTS, CHECK_RESULTS, TRANSITIONS
@@ -195,14 +195,19 @@ async def test_results_of_other_programs_have_transitions_too(here: Desk) -> Non
     assert here.heard() == {("firing", "cve"): 1, ("resolved", "cve"): 1}
 
 
+@pytest.mark.parametrize("headers", [None, {"Nats-Stream": "CHECK_RESULTS"}], ids=["unreadable", "copies"])
 async def test_broken_results_that_there_was_no_room_for_are_settled_when_there_is(
-    here: Desk, monkeypatch: pytest.MonkeyPatch
+    here: Desk, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str] | None
 ) -> None:
+    """They are read again then, which must not hide why they were refused."""
     monkeypatch.setattr("services.publisher.intake.MOST_BROKEN_BYTES", 8 * 1024)
     good = await here.verdict(finding(labels={"role": "app"}))
     # Nobody but the reader of the stream ever comes to an error: the events are made from verdicts.
     for number in range(40):
-        await here.jetstream.publish(f"check.result.error.postgresql.t{number}.c", b"x" * 2000)
+        place = {"engine": "postgresql", "target": f"t{number}", "check": "c"}
+        sound = CheckResult(**place, status="error", reason="could not look").to_bytes()
+        subject = f"check.result.error.postgresql.t{number}.c"
+        await here.jetstream.publish(subject, sound if headers else b"x" * 2000, headers=headers)
     async with here.publisher():
 
         async def only_the_good_one_is_left() -> bool:

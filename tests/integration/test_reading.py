@@ -7,9 +7,10 @@ import pytest
 from nats.js import api
 
 from shared import subjects
+from shared.addressed import refusal
 from shared.errors import StreamMissing
 from shared.following import Stored
-from shared.reading import last_message, last_messages, last_sequence, message_before
+from shared.reading import last_message, last_messages, last_sequence, message_at, message_before
 from shared.streams import CHECK_RESULTS
 from tests.conftest import StartNats
 from tests.integration.nats_clients import connected
@@ -102,6 +103,19 @@ async def test_several_filters_and_a_moment_before(start_nats: StartNats) -> Non
         assert [stored.sequence for stored in await last_messages(client, CHECK_RESULTS, filters)] == [5, 6]
         before = await last_messages(client, CHECK_RESULTS, filters, up_to_sequence=3)
         assert [stored.sequence for stored in before] == [2, 3]
+
+
+async def test_what_an_author_calls_a_copy_is_still_one_when_it_is_read_by_itself(start_nats: StartNats) -> None:
+    """The server adds the same header to its answer; of the two the author's must not be lost."""
+    async with connected(start_nats(), is_declared=True) as (client, jetstream):
+        subject = subjects.verdict("e", "t", "c")
+        await jetstream.publish(subject, b"one", headers={"Nats-Stream": "MUTES", "X-Of": "them"})
+        await jetstream.publish(subjects.verdict("e", "t", "other"), b"two", headers={"X-Of": "us"})
+        found = [await last_message(jetstream, CHECK_RESULTS, subject), await message_at(jetstream, CHECK_RESULTS, 1)]
+        found += await last_messages(client, CHECK_RESULTS, [subjects.verdicts_of("e", "t")])
+        told = [refusal(CHECK_RESULTS, one.headers, addressed_only=False) for one in found if one is not None]
+        assert [bool(reason) for reason in told] == [True, True, True, False]
+        assert {one.headers["X-Of"] for one in found if one is not None} == {"us", "them"}
 
 
 @pytest.mark.parametrize("status", ["204", "404", "503", "x"])
