@@ -6,6 +6,7 @@ has to act on it: what happened, where, and what to do. Failures of one stage al
     ├── NatsUnavailable          no server answers, or it refuses us
     ├── ServerTooOld             the server lacks what the streams need
     ├── StreamMissing            a stream or bucket was never declared, or was deleted
+    ├── StreamCutOff             the server that answers has lost the others that have the stream
     ├── StreamDiffers            the server kept a stream otherwise than asked
     ├── StoreTooSmall            the server's store can't promise a stream its room
     ├── PublishRefused           a conditional write lost: the subject changed meanwhile
@@ -18,6 +19,8 @@ has to act on it: what happened, where, and what to do. Failures of one stage al
     ├── LeaseLost                another process holds, or may hold, the lease by now
     └── AlertmanagerError        see shared/alertmanager_errors.py
 """
+
+from nats.errors import Error as NatsError
 
 
 class WatchwordError(Exception):
@@ -34,6 +37,12 @@ class ServerTooOld(WatchwordError):
 
 class StreamMissing(WatchwordError):
     """A stream or bucket does not exist; ``watchword init`` declares it."""
+
+
+class StreamCutOff(WatchwordError, NatsError):
+    """The server that answers for a stream has not heard from most of the others that have it; they may know more. As
+    with any failure of NATS, the same may be asked again soon.
+    """
 
 
 class StreamDiffers(WatchwordError):

@@ -23,7 +23,7 @@ from nats.js.errors import NotFoundError
 
 from shared.continuity import MADE_ANEW, PUT_BACK, Continuity
 from shared.ending import end
-from shared.errors import StreamMissing
+from shared.errors import StreamCutOff, StreamMissing
 from shared.straight import Reader, Receive, read_on
 from shared.stream_end import End, is_same_time, stream_end
 from shared.telemetry import READ_AGAIN
@@ -102,7 +102,8 @@ class Follower:
     async def catch_up(self, timeout_seconds: float = 10.0) -> int:
         """Apply everything that was stored before this call, and return the last sequence.
 
-        Raises ``StreamMissing`` when the stream is gone, ``TimeoutError`` when it can't be reached in time.
+        Raises ``StreamMissing`` when the stream is gone, ``StreamCutOff`` when the server that answers may not know its
+        end, ``TimeoutError`` when it can't be reached in time.
         """
         async with asyncio.timeout(timeout_seconds):
             last = await self._look()
@@ -270,6 +271,8 @@ class Follower:
                 await self.catch_up(STALLED_SECONDS * 10)
             except StreamMissing:
                 continue
+            except StreamCutOff as cut_off:
+                self.problem = str(cut_off)
             except (NatsError, TimeoutError) as unreachable:
                 self.problem = f"{self._stream} can't be read: {type(unreachable).__name__}"
 

@@ -1,17 +1,27 @@
 """Where does a stream end, and when was stored what stands there? Both from one answer of the stream's leader. The time
 tells two histories apart that are of the same length: before and after a backup was put back.
+
+A leader that is cut off from the other members of its cluster, but not from its clients, goes on answering for about
+20 s (NATS 2.12), while the others have elected another one after 4 s at the earliest. So it is believed as long as it
+has heard from most of them within less than that; they report to it each second.
 """
 
+import asyncio
 import datetime as dt
-from typing import NamedTuple
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
-from shared.errors import StreamMissing
+from shared.errors import StreamCutOff, StreamMissing
 
 _EPOCH = dt.datetime.fromtimestamp(0, dt.UTC)
 _NANOSECONDS_EACH = 1000
+HEARD_WITHIN_SECONDS = 3.0
+_PATIENCE_SECONDS = 2.0
+"""One that has just been elected has not heard from anybody."""
 
 
 class End(NamedTuple):
@@ -29,15 +39,43 @@ def is_same_time(one: int | None, other: int | None) -> bool:
 
 
 async def stream_end(jetstream: JetStreamContext, stream: str) -> End:
-    """Return where a stream ends. Raises ``StreamMissing`` when there is no such stream."""
+    """Return where a stream ends. Raises ``StreamMissing`` when there is no such stream, and ``StreamCutOff`` when the
+    server that answers may not know its end.
+    """
+    give_up_at = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        told = await _information(jetstream, stream)
+        if _knows_the_end(told.get("cluster") or {}):
+            break
+        if time.monotonic() > give_up_at:
+            message = f"{stream}: the NATS server that answers is cut off from the other members of its cluster"
+            raise StreamCutOff(message)
+        await asyncio.sleep(0.1)
+    created, state = told["created"], told["state"]
+    return End(dt.datetime.fromisoformat(created), state["last_seq"], _nanoseconds(state.get("last_ts")))
+
+
+async def _information(jetstream: JetStreamContext, stream: str) -> dict[str, Any]:
     try:
         # nats-py's own call leaves the time out of what it returns.
-        told = await jetstream._api_request(f"{jetstream._prefix}.STREAM.INFO.{stream}", timeout=jetstream._timeout)  # noqa: SLF001
+        told: dict[str, Any] = await jetstream._api_request(  # noqa: SLF001
+            f"{jetstream._prefix}.STREAM.INFO.{stream}",  # noqa: SLF001
+            timeout=jetstream._timeout,  # noqa: SLF001
+        )
     except NotFoundError:
         message = f"{stream} does not exist; run: watchword init"
         raise StreamMissing(message) from None
-    created, state = told["created"], told["state"]
-    return End(dt.datetime.fromisoformat(created), state["last_seq"], _nanoseconds(state.get("last_ts")))
+    return told
+
+
+def _knows_the_end(cluster: Mapping[str, Any]) -> bool:
+    """Say whether a server is the leader and has most members with it; a single one has nobody to ask."""
+    others = cluster.get("replicas") or []
+    if not others:
+        return True
+    # One that it has never heard from is told as 0.
+    heard = sum(0 < other.get("active", 0) < HEARD_WITHIN_SECONDS * 1e9 for other in others)
+    return bool(cluster.get("leader")) and 2 * (heard + 1) > len(others) + 1
 
 
 def _nanoseconds(text: str | None) -> int | None:

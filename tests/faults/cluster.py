@@ -32,6 +32,11 @@ class Cluster:
         """Where clients find it, all servers by their links."""
         return ",".join(f"nats://{LOCALHOST}:{link.port}" for link in self.clients)
 
+    @property
+    def direct_urls(self) -> list[str]:
+        """Where each server is found past its link, for who stands beside the harm."""
+        return [f"nats://{LOCALHOST}:{link.to_port}" for link in self.clients]
+
     def wires(self, number: int) -> list[Link]:
         """Return every link that one server hangs on."""
         return [self.clients[number], *(link for pair, link in self.routes.items() if number in pair)]

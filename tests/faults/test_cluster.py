@@ -3,6 +3,7 @@ so nobody is refused and nobody is told. Whoever hangs on it finds the others, o
 the others alone; what was acknowledged is there, and when it comes back it brings no truth of before.
 """
 
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
@@ -10,14 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nats.errors import Error as NatsError
 
+from shared.errors import StreamCutOff
+from shared.following import Follower
+from shared.publishing import publish
 from shared.streams import CHECK_RESULTS, CHECK_RUNS, streams
 from tests.conftest import StartAlertmanager
 from tests.faults.cluster import COUNT, Cluster, cluster_in
-from tests.faults.links import LOCALHOST
 from tests.faults.truth import Truth
 from tests.faults.whole import MUTED, STAGES, STEADY, Whole
-from tests.faults.whole_on import whole_on
+from tests.faults.whole_on import fleet_on, whole_on
+from tests.integration.checker_fleet import eventually
 
 FOUND_SECONDS = 45.0
 """To notice that nobody answers, to find another server, and to elect leaders; a busy machine has time enough."""
@@ -101,13 +106,49 @@ async def test_the_server_that_leads_and_that_all_hang_on_is_cut_off_and_comes_b
         await whole.ready()
 
 
+async def test_whoever_asks_a_leader_that_is_cut_off_from_the_others_alone_does_not_take_the_past_for_the_present(
+    cluster: Cluster,
+) -> None:
+    """It goes on answering for a while, and the others elect another one."""
+    read: list[bytes] = []
+    everywhere = ",".join(cluster.direct_urls)
+    async with fleet_on(everywhere, COUNT) as anywhere:
+        information = await anywhere.jetstream.stream_info(CHECK_RESULTS)
+        assert information.cluster is not None
+        number = int((information.cluster.leader or "").removeprefix("n"))
+        others = ",".join(url for at, url in enumerate(cluster.direct_urls) if at != number)
+        async with fleet_on(cluster.direct_urls[number], COUNT) as there, fleet_on(others, COUNT) as elsewhere:
+            follower = Follower(
+                there.jetstream, CHECK_RESULTS, lambda stored: read.append(stored.data), last_per_subject=False
+            )
+            await follower.start()
+            await publish(elsewhere.jetstream, "check.result.verdict.e.t.c", b"before")
+            await follower.catch_up()
+            assert read == [b"before"]
+            cluster.cut_off_from_the_others(number)
+            await publish(elsewhere.jetstream, "check.result.verdict.e.t.c", b"meanwhile", retry_seconds=FOUND_SECONDS)
+            for _ in range(5):
+                with pytest.raises((StreamCutOff, TimeoutError)):
+                    await follower.catch_up(1.0)
+            cluster.mend(number)
+
+            async def has_caught_up() -> bool:
+                with contextlib.suppress(NatsError, TimeoutError):
+                    await follower.catch_up()
+                return follower.problem is None
+
+            await eventually(has_caught_up, "it reads on", FOUND_SECONDS)
+            assert read == [b"before", b"meanwhile"]
+            await follower.stop()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_the_server_that_all_hang_on_is_cut_off_from_the_others_but_not_from_them(
     cluster: Cluster, start_alertmanager: StartAlertmanager, tmp_path: Path, truth: Truth, place: dict[str, Any]
 ) -> None:
     """Nobody leaves it, for it answers. The test itself hangs on the others, which go on."""
-    others = ",".join(f"nats://{LOCALHOST}:{link.to_port}" for link in cluster.clients[1:])
+    others = ",".join(cluster.direct_urls[1:])
     times = {"WATCHWORD_RESEND_SECONDS": "2", "WATCHWORD_SHORTEST_LEASE_SECONDS": f"{LEASE_SECONDS}"}
     async with whole_on(others, start_alertmanager(), tmp_path, truth, place, replicas=COUNT) as whole:
         await begin_all_at(whole, cluster, 0, WATCHWORD_NATS_URL=cluster.url, **times)

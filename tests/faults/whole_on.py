@@ -23,7 +23,7 @@ from watchword.embedded import EmbeddedServer
 
 
 @contextlib.asynccontextmanager
-async def _fleet_on(nats_url: str, replicas: int) -> AsyncIterator[Fleet]:
+async def fleet_on(nats_url: str, replicas: int) -> AsyncIterator[Fleet]:
     """Connect, for a test that soon finds out when a server does not answer, and declare the streams."""
     client = SafeClient()
     await client.connect(
@@ -53,7 +53,7 @@ async def whole_on(
     nats_url: str, alertmanager: EmbeddedServer, folder: Path, truth: Truth, place: dict[str, Any], replicas: int = 1
 ) -> AsyncIterator[Whole]:
     """Put the stages around servers; they are killed at the end."""
-    async with _fleet_on(nats_url, replicas) as fleet, httpx.AsyncClient(timeout=10) as http:
+    async with fleet_on(nats_url, replicas) as fleet, httpx.AsyncClient(timeout=10) as http:
         pipeline = Pipeline(fleet, nats_url, alertmanager.url.rstrip("/"), folder, alertmanager=alertmanager)
         try:
             yield Whole(pipeline, truth, place, http)
