@@ -27,6 +27,7 @@ LONGEST_PAUSE_SECONDS = 5.0
 SLOW_SECONDS = 5.0
 """A post that takes longer goes on waiting for its answer, beside the next ones, which are of other alerts."""
 MOST_WAITING = 6
+"""As many as are begun until the first is given up."""
 READ_SECONDS = 30.0
 """What reading all alerts may take; some 100,000 of them take half of it."""
 
