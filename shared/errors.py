@@ -20,8 +20,6 @@ has to act on it: what happened, where, and what to do. Failures of one stage al
     └── AlertmanagerError        see shared/alertmanager_errors.py
 """
 
-from nats.errors import Error as NatsError
-
 
 class WatchwordError(Exception):
     """The root of everything that Watchword raises on purpose."""
@@ -39,9 +37,9 @@ class StreamMissing(WatchwordError):
     """A stream or bucket does not exist; ``watchword init`` declares it."""
 
 
-class StreamCutOff(WatchwordError, NatsError):
-    """The server that answers for a stream has not heard from most of the others that have it; they may know more. As
-    with any failure of NATS, the same may be asked again soon.
+class StreamCutOff(WatchwordError, TimeoutError):
+    """The server that answers for a stream has not heard from most of the others that have it; they may know more, and
+    do not answer in time.
     """
 
 

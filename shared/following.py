@@ -164,7 +164,8 @@ class Follower:
     async def _begin(self) -> None:
         self.created = (await self._end()).created
         async with self._lock:
-            await self._subscribe()
+            # Whoever set ``applied`` wants what comes after it, whatever stands there.
+            await self._subscribe(is_same=True)
 
     async def _subscribe_again(self, generation: int) -> None:
         """Make the reader anew, unless somebody did so since this generation."""

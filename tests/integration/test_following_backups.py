@@ -209,3 +209,20 @@ async def test_where_nothing_tells_any_more_all_is_read_once_more(place: Place) 
         assert await catch_up(follower) == 3
         assert reader.since_restart == [(1, "kept"), (3, "two")]
         assert len(reader.restarts) == 1
+
+
+async def test_who_begins_in_the_middle_gets_what_comes_after_it_though_nothing_stands_there_any_more(
+    place: Place,
+) -> None:
+    """Nothing was read before, so nothing can be another stream than before."""
+    await place.jetstream.add_stream(STREAM)
+    await publish(place.jetstream, "one", "two", "three", "four")
+    await place.jetstream.delete_msg(STREAM.name, 2)
+    read: list[int] = []
+    follower = Follower(place.followers, "S", lambda stored: read.append(stored.sequence), last_per_subject=False)
+    follower.applied = 2
+    try:
+        await follower.start()
+        assert read == [3, 4]
+    finally:
+        await follower.stop()
