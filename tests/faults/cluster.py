@@ -16,6 +16,8 @@ from tests.soak.children import free_port
 from watchword.embedded import EmbeddedServer, NatsSettings, embedded_nats
 
 COUNT = 3
+NOWHERE = f"{LOCALHOST}:1"
+"""What each server tells the others of the way to it, and they each other: else two may meet past their links."""
 
 
 @dataclass
@@ -79,7 +81,7 @@ async def cluster_in(folder: Path) -> AsyncIterator[Cluster]:
             to_others = ", ".join(f'"nats://{LOCALHOST}:{link.port}"' for (a, _), link in routes.items() if a == number)
             configuration = (
                 f'cluster {{ name: faults, listen: "{LOCALHOST}:{route_ports[number]}", no_advertise: true, '
-                f"pool_size: -1, ping_interval: 2s, routes: [{to_others}] }}"
+                f'advertise: "{NOWHERE}", pool_size: -1, ping_interval: 2s, routes: [{to_others}] }}'
             )
             plain = NatsSettings(folder / f"nats-{number}", port=client_ports[number], server_name=f"n{number}")
             servers.append(embedded_nats(dataclasses.replace(plain, extra_configuration=configuration)))

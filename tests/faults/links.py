@@ -94,8 +94,8 @@ class Link:
             finally:
                 self._writers.discard(far_writer)
                 far_writer.transport.abort()
-        except OSError:
-            pass  # nobody is there, or one side has gone: so has the other then
+        except (OSError, asyncio.CancelledError):
+            pass  # nobody is there, or one side has gone: so has the other then; or this ends
         finally:
             self._writers.discard(writer)
             writer.transport.abort()

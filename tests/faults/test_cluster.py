@@ -157,8 +157,7 @@ async def test_the_server_that_all_hang_on_is_cut_off_from_the_others_but_not_fr
             cluster.cut_off_from_the_others(0)
             truth.weaken(3)
             acknowledged = [await whole.check()]
-            # The scheduler has nothing to write; what it reads, that server has.
-            await whole.unready("checker", "publisher", "silencer", saying="temporarily unavailable")
+            await whole.unready(*STAGES, saying="cut off from the other members")
             await stays_as_it_is(whole, {STEADY, MUTED}, 2 * LEASE_SECONDS)
             acknowledged.append(await whole.check())
             cluster.mend(0)
