@@ -13,6 +13,7 @@ from nats.js import JetStreamContext
 from shared import connecting
 from shared.alertmanager_settings import AlertmanagerSettings
 from shared.configuration import Configuration
+from shared.ending import end
 from watchword.environment import read_environment
 from watchword.inventory.bucket import Snapshot, read_bucket
 
@@ -55,6 +56,14 @@ def asynchronous(function: Callable[Parameters, Coroutine[Any, Any, Answer]]) ->
 
     @functools.wraps(function)
     def run(*arguments: Parameters.args, **named: Parameters.kwargs) -> Answer:
-        return asyncio.run(function(*arguments, **named))
+        return asyncio.run(_to_the_end(function(*arguments, **named)))
 
     return run
+
+
+async def _to_the_end(command: Coroutine[Any, Any, Answer]) -> Answer:
+    """Await a command, and end whatever it left running: asyncio cancels that once, and a cancellation may be lost."""
+    try:
+        return await command
+    finally:
+        await end(*(task for task in asyncio.all_tasks() if task is not asyncio.current_task()))
