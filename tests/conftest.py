@@ -5,6 +5,7 @@ was. A test that kills, restarts or reconfigures a server starts its own with ``
 the context managers of ``examples.servers``.
 """
 
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -40,6 +41,10 @@ from watchword.embedded import (
 # A busy machine may take its time for one example; what never ends is ended by pytest-timeout.
 hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("busy")
+
+# A shell without job control lets what runs in its background ignore Ctrl-C, and so would every command that we start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 StartNats = Callable[..., EmbeddedServer]
 StartAlertmanager = Callable[..., EmbeddedServer]
