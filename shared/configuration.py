@@ -276,15 +276,13 @@ class Configuration:
 
     def setting(self, model: type[Value], kind: str, *names: str) -> Value | None:
         """Return what is set, a person's word before the file's, or None."""
+        if names and (kind, names[0]) not in self._ever_set:  # as nearly always, and it is asked of each result
+            return None
         for origin in ORIGINS:
             entry = self.settings.get((origin, kind, *names))
             if entry is not None and isinstance(entry.value, model):
                 return entry.value
         return None
-
-    def may_be_set(self, kind: str, name: str) -> bool:
-        """Say whether any setting of this kind whose names begin with this one was ever seen; most never were."""
-        return (kind, name) in self._ever_set
 
     def settings_of_check(self, model: type[Value], kind: str, check: str) -> list[Value]:
         """Return everything of one kind that is set for a check, a person's word instead of the file's, by key."""

@@ -122,8 +122,6 @@ def disabled_by(configuration: Configuration, check: str, target: str) -> Disabl
 
     What is said of one target wins over what is said of all.
     """
-    if not configuration.may_be_set("disabled", check):  # so it is with nearly all, and it is asked of each result
-        return None
     for names in ((check, target), (check,)):
         setting = configuration.setting(Disabled, "disabled", *names)
         if setting is not None:
