@@ -18,6 +18,7 @@ from nats.js.errors import NotFoundError
 from shared.errors import StreamMissing
 from shared.following import Stored
 from shared.headers import READ_FROM
+from shared.stream_end import stream_information
 
 OF_THE_ANSWER = frozenset(
     {
@@ -149,10 +150,5 @@ def _stored(message: Msg, headers: Mapping[str, str]) -> Stored:
 
 async def last_sequence(jetstream: JetStreamContext, stream: str) -> tuple[dt.datetime, int]:
     """Return when a stream was made and its last sequence. Raises ``StreamMissing``."""
-    try:
-        information = await jetstream.stream_info(stream)
-    except NotFoundError:
-        message = f"stream {stream} does not exist; run: watchword init"
-        raise StreamMissing(message) from None
-    created = information.created or dt.datetime.fromtimestamp(0, dt.UTC)
-    return created, information.state.last_seq
+    told = await stream_information(jetstream, stream)
+    return dt.datetime.fromisoformat(told["created"]), told["state"]["last_seq"]

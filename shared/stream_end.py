@@ -44,7 +44,7 @@ async def stream_end(jetstream: JetStreamContext, stream: str) -> End:
     """
     give_up_at = time.monotonic() + _PATIENCE_SECONDS
     while True:
-        told = await _information(jetstream, stream)
+        told = await stream_information(jetstream, stream)
         if _knows_the_end(told.get("cluster") or {}):
             break
         if time.monotonic() > give_up_at:
@@ -55,7 +55,8 @@ async def stream_end(jetstream: JetStreamContext, stream: str) -> End:
     return End(dt.datetime.fromisoformat(created), state["last_seq"], _nanoseconds(state.get("last_ts")))
 
 
-async def _information(jetstream: JetStreamContext, stream: str) -> dict[str, Any]:
+async def stream_information(jetstream: JetStreamContext, stream: str) -> dict[str, Any]:
+    """Return what a server tells of a stream, whoever answers. Raises ``StreamMissing`` when there is none."""
     try:
         # nats-py's own call leaves the time out of what it returns.
         told: dict[str, Any] = await jetstream._api_request(  # noqa: SLF001
@@ -63,7 +64,7 @@ async def _information(jetstream: JetStreamContext, stream: str) -> dict[str, An
             timeout=jetstream._timeout,  # noqa: SLF001
         )
     except NotFoundError:
-        message = f"{stream} does not exist; run: watchword init"
+        message = f"stream {stream} does not exist; run: watchword init"
         raise StreamMissing(message) from None
     return told
 
