@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -236,19 +236,24 @@ async def test_a_leader_that_is_behind_the_reader_for_a_moment_is_no_restored_ba
             assert (reader.restarts, reader.seen) == ([], [(1, "one"), (2, "two")])
 
 
+def drop_one(follower: Follower, is_now: Callable[[], bool] = lambda: True) -> None:
+    """Have the client lose one message, the first that comes when it is time."""
+    receive, dropped = follower._receive, []
+
+    def lossy(*message: Any) -> None:
+        if is_now() and not dropped:
+            dropped.append(message)
+        else:
+            receive(*message)
+
+    follower._receive = lossy  # type: ignore[method-assign]
+
+
 async def test_messages_dropped_by_the_client_are_read_again(start_nats: StartNats) -> None:
     async with connected(start_nats()) as (_, jetstream):
         await jetstream.add_stream(api.StreamConfig(name="S", subjects=["s.>"]))
         async with following(jetstream) as (follower, reader):
-            receive, dropped = follower._receive, []
-
-            def lossy(*message: Any) -> None:
-                if len(reader.seen) == 10 and not dropped:
-                    dropped.append(message)
-                else:
-                    receive(*message)
-
-            follower._receive = lossy  # type: ignore[method-assign]
+            drop_one(follower, lambda: len(reader.seen) == 10)
             await publish(jetstream, *(str(number) for number in range(30)))
             await follower.catch_up()
             assert [sequence for sequence, _ in reader.seen] == list(range(1, 31))
@@ -258,15 +263,7 @@ async def test_the_last_message_dropped_by_the_client_is_read_again(start_nats: 
     async with connected(start_nats()) as (_, jetstream):
         await jetstream.add_stream(STREAM)
         async with following(jetstream) as (follower, reader):
-            receive, dropped = follower._receive, []
-
-            def lossy(*message: Any) -> None:
-                if dropped:
-                    receive(*message)
-                else:
-                    dropped.append(message)
-
-            follower._receive = lossy  # type: ignore[method-assign]
+            drop_one(follower)
             await publish(jetstream, "only one")
             await follower.catch_up()
             assert reader.seen == [(1, "only one")]

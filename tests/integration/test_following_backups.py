@@ -7,7 +7,6 @@ import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from nats.aio.client import Client
@@ -18,7 +17,7 @@ from shared.following import Follower
 from tests.conftest import StartNats
 from tests.faults.links import LOCALHOST, Link, link_to
 from tests.integration.nats_clients import connected, stopped, until
-from tests.integration.test_following import STREAM, following, publish
+from tests.integration.test_following import STREAM, drop_one, following, publish
 from watchword.embedded import EmbeddedServer
 
 LAST_ALONE = api.StreamConfig(name="S", subjects=["s.>"], max_msgs_per_subject=1, allow_direct=True)
@@ -160,15 +159,7 @@ async def test_a_message_that_made_room_for_one_that_was_dropped_on_its_way_is_n
     await place.jetstream.add_stream(LAST_ALONE)
     await publish(place.jetstream, "one", "two")
     async with following(place.followers, last_per_subject=True) as (follower, reader):
-        receive, dropped = follower._receive, []
-
-        def lossy(*message: Any) -> None:
-            if dropped:
-                receive(*message)
-            else:
-                dropped.append(message)
-
-        follower._receive = lossy  # type: ignore[method-assign]
+        drop_one(follower)
         await publish(place.jetstream, "three")
         await publish(place.jetstream, "four", subject="s.b")
         assert await follower.catch_up() == 4
