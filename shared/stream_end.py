@@ -2,7 +2,7 @@
 tells two histories apart that are of the same length: before and after a backup was put back.
 
 A leader that is cut off from the other members of its cluster, but not from its clients, goes on answering for about
-20 s (NATS 2.12), while the others have elected another one after 4 s at the earliest. So it is believed as long as it
+20 s (NATS 2.15), while the others have elected another one after 4 s at the earliest. So it is believed as long as it
 has heard from most of them within less than that; they report to it each second.
 """
 
