@@ -25,7 +25,7 @@ from shared.continuity import MADE_ANEW, PUT_BACK, Continuity
 from shared.ending import end
 from shared.errors import StreamCutOff, StreamMissing
 from shared.straight import Reader, Receive, read_on
-from shared.stream_end import End, is_same_time, stream_end
+from shared.stream_end import End, end_if_empty_after, is_same_time, stream_end
 from shared.telemetry import READ_AGAIN
 
 LOOK_SECONDS = 1.0
@@ -77,6 +77,8 @@ class Follower:
         self._generation = 0
         self._expected_delivery = 1
         self._is_broken = False
+        self._has_read_all = False
+        """The server of the reader has nothing more; in a cluster it may be behind the stream's leader."""
         self._lock = asyncio.Lock()
         self._continuity = Continuity()
         self._stored_at: int | None = None
@@ -109,6 +111,8 @@ class Follower:
             last = await self._look()
             patience_seconds = STALLED_SECONDS
             while self.applied < last or not self._continuity.is_certain:
+                if self._has_read_all and await self._has_reached_the_end():
+                    continue
                 before, generation = (self.applied, self._continuity.is_certain), self._generation
                 self._advanced.clear()
                 if not self._is_broken:
@@ -194,10 +198,9 @@ class Follower:
         await self._end_reader()
         generation = self._generation
         self._expected_delivery = 1
-        self._is_broken = False
+        self._is_broken = self._has_read_all = False
         is_certain = is_same or self.applied == 0
         self._continuity.begin(is_certain=is_certain)
-        # Read before subscribing: when the snapshot holds nothing newer, the present begins here.
         present = await self._end()
         if is_same and present.sequence == self.applied:
             self._stored_at = present.stored_at
@@ -208,21 +211,25 @@ class Follower:
         )
 
         def receive(subject: str, reply: str, data: bytes, headers: Mapping[str, str]) -> None:
-            self._receive(subject, reply, data, headers, generation, present)
+            self._receive(subject, reply, data, headers, generation)
 
         begin = receive if is_certain else self._checking(receive, generation)
         self._reader = await read_on(self._jetstream, self._stream, config, begin)
         if self._reader.has_nothing_to_send:
             self._continuity.see_nothing(present, self.applied, self._stored_at)
             self._is_broken = self._continuity.doubt is not None
-            if self._continuity.is_certain:
-                self._reach(present)
+            self._has_read_all = True
             self._advanced.set()
 
-    def _reach(self, present: End) -> None:
-        """Note that nothing is stored any more between the last message and the end."""
-        if present.sequence > self.applied:
+    async def _has_reached_the_end(self) -> bool:
+        """Note it when nothing is stored any more between the last message and the end, by the word of the leader."""
+        before = (self._generation, self.applied, self._continuity.is_certain)
+        present = await end_if_empty_after(self._jetstream, self._stream, self.applied)
+        if present is None or present.created != self.created or not self._continuity.is_certain:
+            return False
+        if before == (self._generation, self.applied, True):
             self.applied, self._stored_at = present.sequence, present.stored_at
+        return True
 
     def _checking(self, receive: Receive, generation: int) -> Receive:
         """Return what compares the first message with the one at ``applied``, and hands on each."""
@@ -242,9 +249,7 @@ class Follower:
 
         return check
 
-    def _receive(
-        self, subject: str, reply: str, data: bytes, headers: Mapping[str, str], generation: int, present: End
-    ) -> None:
+    def _receive(self, subject: str, reply: str, data: bytes, headers: Mapping[str, str], generation: int) -> None:
         if generation != self._generation or self._is_broken:
             return
         sequence, delivery, nanoseconds, pending = _place(reply)
@@ -257,8 +262,7 @@ class Follower:
             stored_at = dt.datetime.fromtimestamp(nanoseconds / 1e9, dt.UTC)
             self._apply(Stored(subject, sequence, data, headers, stored_at))
             self.applied, self._stored_at = sequence, nanoseconds
-        if pending == 0:
-            self._reach(present)
+        self._has_read_all = pending == 0
         self._advanced.set()
 
     async def _keep_watch(self) -> None:

@@ -94,7 +94,6 @@ def operator(pools: Sequence[str] = (DEFAULT_POOL,)) -> NatsUser:
             subjects.bucket_subject(CONFIGURATION, ">"),
             *(subjects.CHECK_RUNS, subjects.CHECK_RESULTS),  # where a dead letter may have come from
             subjects.DEAD_LETTERS,  # who replayed which
-            _api("STREAM.MSG.GET", DEAD_LETTERS),
             _api("STREAM.MSG.DELETE", DEAD_LETTERS),
             *_looks(pools),
         ],
@@ -143,6 +142,7 @@ def checker(pool: str = DEFAULT_POOL) -> NatsUser:
             *_leases(),
             *_follows(_CONFIGURATION),
             *_looks_up(CHECK_RESULTS, *(f"check.result.*.{engine}.*.*" for engine in OWN_ENGINES)),
+            *_asks_the_leader(CHECK_RESULTS),
             *_looks_up(CHECK_EVENTS, subjects.CHECK_ACCEPTED),
             *_knows(CHECK_REQUESTS, CHECK_RUNS),
         ],
@@ -225,6 +225,7 @@ def _follows(stream: str) -> list[str]:
     """Read a stream by an ordered consumer. Without its flow control, small replays pass and large ones stall."""
     return [
         *_knows(stream),
+        *_asks_the_leader(stream),
         _api("CONSUMER.CREATE", stream),
         _api("CONSUMER.INFO", stream, "*"),
         f"$JS.FC.{stream}.>",
@@ -234,6 +235,11 @@ def _follows(stream: str) -> list[str]:
 def _looks_up(stream: str, *filters: str) -> list[str]:
     """Read last messages: one by its subject, or many by a request whose body names the subjects."""
     return [*_knows(stream), _api("DIRECT.GET", stream), *(_api("DIRECT.GET", stream, each) for each in filters)]
+
+
+def _asks_the_leader(stream: str) -> list[str]:
+    """Read single messages as the stream's leader knows them, where any other member may be behind."""
+    return [_api("STREAM.MSG.GET", stream)]
 
 
 def _leases() -> list[str]:

@@ -1,23 +1,23 @@
 """Reading single messages of a stream: the last of a subject, or the last of each of many in one round trip. Any
-replica answers a direct get, so what must not be stale is written conditionally afterwards.
+replica answers a direct get, and one that was away is behind for a while: so what was read so is written conditionally
+afterwards, or looked at again. What nobody looks at again is asked of the stream's leader, which costs more.
 """
 
-import asyncio
+import base64
 import datetime as dt
 import json
-import time
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
-from nats.js import JetStreamContext, api
+from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from shared.errors import StreamMissing
 from shared.following import Stored
-from shared.headers import READ_FROM
+from shared.headers import READ_FROM, read_headers
 from shared.stream_end import stream_information
 
 OF_THE_ANSWER = frozenset(
@@ -29,34 +29,76 @@ OF_THE_ANSWER = frozenset(
 """Headers that the server adds to the answer of a direct get. They are no part of the message: on a stored one they
 would mean that it is a copy (``headers.py`` keeps the author's own under another name).
 """
-MOST_OF_A_SUBJECT = 50
-"""More than a stream whose past is read keeps of each subject."""
 MOST_SUBJECTS = 1000
 """More than 1,024 matching subjects are refused by the server; who wants a whole stream follows it instead."""
 
 NO_SUCH_MESSAGE = (10037, 10043, 10057)
 """JetStream's errors about a message that is gone, when it is read or deleted."""
+_NO_SUCH_STREAM = 10059
 
 
 async def last_message(jetstream: JetStreamContext, stream: str, subject: str) -> Stored | None:
-    """Return the last message of a subject, or None. Raises ``StreamMissing`` when there is no such stream."""
-    return await _found(jetstream.get_last_msg(stream, subject, direct=True), stream)
-
-
-async def message_at(jetstream: JetStreamContext, stream: str, sequence: int) -> Stored | None:
-    """Return the message at a place of a stream, or None when it is gone. Raises ``StreamMissing``."""
-    return await _found(jetstream.get_msg(stream, sequence, direct=True), stream)
-
-
-async def _found(asked: Awaitable[api.RawStreamMsg], stream: str) -> Stored | None:
+    """Return the last message of a subject, or None, as any replica knows it. Raises ``StreamMissing`` when there is no
+    such stream.
+    """
     try:
-        raw = await asked
+        raw = await jetstream.get_last_msg(stream, subject, direct=True)
     except NotFoundError:
         return None
     except NoRespondersError:
         raise StreamMissing(_silent(stream)) from None
     stored_at = raw.time or dt.datetime.now(dt.UTC)
     return Stored(raw.subject or "", raw.seq or 0, raw.data or b"", _own(raw.headers or {}), stored_at)
+
+
+async def present_message(jetstream: JetStreamContext, stream: str, subject: str) -> Stored | None:
+    """Return the last message of a subject, or None, as the stream's leader knows it. Raises ``StreamMissing``."""
+    return await _told_by_the_leader(jetstream, stream, {"last_by_subj": subject})
+
+
+async def message_at(jetstream: JetStreamContext, stream: str, sequence: int) -> Stored | None:
+    """Return the message at a place of a stream, or None when the leader has it no more. Raises ``StreamMissing``."""
+    return await _told_by_the_leader(jetstream, stream, {"seq": sequence})
+
+
+async def message_before(client: Client, jetstream: JetStreamContext, stream: str, stored: Stored) -> Stored | None:
+    """Return the message before a stored one on its subject, or None when there is none. Raises ``StreamMissing``.
+
+    Any replica says which one that is, but one that is behind may say an earlier one, or none: the leader is asked what
+    follows upon it.
+    """
+    before: Stored | None = None
+    if stored.sequence > 1:
+        found = await last_messages(client, stream, [stored.subject], up_to_sequence=stored.sequence - 1)
+        before = found[0] if found else None
+    while True:
+        request = {"seq": before.sequence + 1 if before else 1, "next_by_subj": stored.subject}
+        following = await _told_by_the_leader(jetstream, stream, request)
+        if following is None or following.sequence >= stored.sequence:
+            return before
+        before = following
+
+
+async def _told_by_the_leader(jetstream: JetStreamContext, stream: str, request: Mapping[str, object]) -> Stored | None:
+    """Ask the leader for one message. nats-py's call reads the headers of an answer otherwise than we do."""
+    try:
+        answer = await jetstream._api_request(  # noqa: SLF001
+            f"{jetstream._prefix}.STREAM.MSG.GET.{stream}",  # noqa: SLF001
+            json.dumps(request).encode(),
+            timeout=jetstream._timeout,  # noqa: SLF001
+        )
+    except NotFoundError as missing:
+        if missing.err_code == _NO_SUCH_STREAM:
+            raise StreamMissing(_silent(stream)) from None
+        return None
+    told = answer["message"]
+    return Stored(
+        told["subject"],
+        told["seq"],
+        base64.b64decode(told.get("data") or b""),
+        read_headers(base64.b64decode(told.get("hdrs") or b"").partition(b"\r\n")[2]),
+        dt.datetime.fromisoformat(told["time"]),
+    )
 
 
 async def last_messages(
@@ -76,29 +118,6 @@ async def last_messages(
     if up_to_sequence is not None:
         request["up_to_seq"] = up_to_sequence
     return await _answers(client, stream, request, timeout_seconds)
-
-
-async def message_before(
-    client: Client, stream: str, stored: Stored, *, patience_seconds: float = 3.0
-) -> Stored | None:
-    """Return the message before a stored one on its subject, or None when there is none.
-
-    A replica that is behind answers "none" as well: it has not got as far as ``stored``. So none is believed only when
-    the same answer holds ``stored`` or what came after it, or when nobody has anything after some time: then the
-    subject was emptied meanwhile.
-    """
-    give_up_at = time.monotonic() + patience_seconds
-    while True:
-        if stored.sequence > 1:
-            before = await last_messages(client, stream, [stored.subject], up_to_sequence=stored.sequence - 1)
-            if before:
-                return before[0]
-        request = {"seq": 1, "next_by_subj": stored.subject, "batch": MOST_OF_A_SUBJECT}
-        of_subject = await _answers(client, stream, request, 5.0)
-        if any(one.sequence >= stored.sequence for one in of_subject) or time.monotonic() > give_up_at:
-            earlier = [one for one in of_subject if one.sequence < stored.sequence]
-            return earlier[-1] if earlier else None
-        await asyncio.sleep(0.05)
 
 
 async def _answers(client: Client, stream: str, request: Mapping[str, object], timeout_seconds: float) -> list[Stored]:

@@ -7,6 +7,7 @@ has heard from most of them within less than that; they report to it each second
 """
 
 import asyncio
+import contextlib
 import datetime as dt
 import time
 from collections.abc import Mapping
@@ -31,6 +32,8 @@ class End(NamedTuple):
     sequence: int
     stored_at: int | None
     """In nanoseconds, of which the last three are left out; None when the server does not know it any more."""
+    leader: str | None = None
+    """Which server said so; None when there is but one."""
 
 
 def is_same_time(one: int | None, other: int | None) -> bool:
@@ -45,14 +48,31 @@ async def stream_end(jetstream: JetStreamContext, stream: str) -> End:
     give_up_at = time.monotonic() + _PATIENCE_SECONDS
     while True:
         told = await stream_information(jetstream, stream)
-        if _knows_the_end(told.get("cluster") or {}):
+        cluster = told.get("cluster") or {}
+        if _knows_the_end(cluster):
             break
         if time.monotonic() > give_up_at:
             message = f"{stream}: the NATS server that answers is cut off from the other members of its cluster"
             raise StreamCutOff(message)
         await asyncio.sleep(0.1)
     created, state = told["created"], told["state"]
-    return End(dt.datetime.fromisoformat(created), state["last_seq"], _nanoseconds(state.get("last_ts")))
+    stored_at = _nanoseconds(state.get("last_ts"))
+    return End(dt.datetime.fromisoformat(created), state["last_seq"], stored_at, cluster.get("leader"))
+
+
+async def end_if_empty_after(jetstream: JetStreamContext, stream: str, sequence: int) -> End | None:
+    """Return where a stream ends when nothing is stored after a place any more, for it was removed; None when something
+    is, or when who leads the stream changes meanwhile: a new leader may not yet have what the old one told of.
+
+    Only the leader can say so. A consumer, or a direct get, is served by any member, and one that comes back after a
+    while says "no more" at each message that it catches up with. Raises as ``stream_end`` does.
+    """
+    before = await stream_end(jetstream, stream)
+    with contextlib.suppress(NotFoundError):
+        await jetstream.get_msg(stream, sequence + 1, subject=">", next=True)
+        return None
+    after = await stream_end(jetstream, stream)
+    return before if (before.leader, before.created) == (after.leader, after.created) else None
 
 
 async def stream_information(jetstream: JetStreamContext, stream: str) -> dict[str, Any]:

@@ -231,7 +231,7 @@ async def _standing(checker: Checker, stored: Stored | None) -> Previous:
     """
     last = before = previous_of(stored)
     while stored is not None and before.result is None:
-        stored = await message_before(checker.client, CHECK_RESULTS, stored)
+        stored = await message_before(checker.client, checker.jetstream, CHECK_RESULTS, stored)
         before = previous_of(stored)
     return replace(last, result=before.result)
 

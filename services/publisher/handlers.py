@@ -61,7 +61,7 @@ class Events:
         await asyncio.gather(*(self._publish(event) for event in events))
 
     async def _verdict_before(self, stored: Stored, created: dt.datetime) -> Received | None:
-        while found := await message_before(self.client, CHECK_RESULTS, stored):
+        while found := await message_before(self.client, self.jetstream, CHECK_RESULTS, stored):
             try:
                 return read_result(found)
             except ResultBroken as reason:

@@ -22,7 +22,7 @@ from shared.addressed import require
 from shared.configuration import Change
 from shared.errors import MessageRefused, PublishUnconfirmed, StreamMissing
 from shared.following import Stored
-from shared.reading import last_message, message_at
+from shared.reading import message_at, present_message
 from shared.streams import CHECK_RESULTS
 
 _SAID = {"fires": "alert fires", "changed": "alert changed", "resolved": "alert resolved"}
@@ -130,7 +130,7 @@ class Intake:
                 stored, reason = one = self._broken[0]
                 try:
                     await broken.settle(self._jetstream, stored, reason, created())
-                    before = await last_message(self._jetstream, CHECK_RESULTS, stored.subject)
+                    before = await present_message(self._jetstream, CHECK_RESULTS, stored.subject)
                 except (PublishUnconfirmed, StreamMissing, NatsError, TimeoutError) as away:
                     log.warning(
                         "a broken result waits", subject=stored.subject, reason=str(away) or type(away).__name__

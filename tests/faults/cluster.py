@@ -54,6 +54,12 @@ class Cluster:
             if number in pair:
                 link.drop()
 
+    def slow_down(self, number: int, bytes_each_second: float) -> None:
+        """Let little pass between a server and the others from now on."""
+        for pair, link in self.routes.items():
+            if number in pair:
+                link.bytes_each_second = bytes_each_second
+
     def mend(self, number: int) -> None:
         """Let packets through again, first those that waited."""
         for link in self.wires(number):

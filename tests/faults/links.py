@@ -1,8 +1,8 @@
 """A TCP link that can be harmed: everything that goes through it is passed on, until its packets are dropped (what was
-sent waits, what is connected stays, nobody is told), it is cut (connections are reset, new ones refused, or each is
-reset after so many bytes of its answers), or something else answers in the place of whoever is there. In a test it is
-an object; ``python -m tests.faults.links FROM:TO …`` is a process of links between ports of this machine, which
-SIGSTOP turns into one that drops every packet and SIGCONT into one that was only slow.
+sent waits, what is connected stays, nobody is told), little passes in a second, it is cut (connections are reset, new
+ones refused, or each is reset after so many bytes of its answers), or something else answers in the place of whoever is
+there. In a test it is an object; ``python -m tests.faults.links FROM:TO …`` is a process of links between ports of this
+machine, which SIGSTOP turns into one that drops every packet and SIGCONT into one that was only slow.
 """
 
 import asyncio
@@ -24,6 +24,8 @@ class Link:
         """How many were ever made."""
         self.answer_bytes: int | None = None
         """After so many bytes of answers each new connection is reset; None: never."""
+        self.bytes_each_second: float | None = None
+        """How much passes in each direction of a connection; None: as much as comes."""
         self.stranger: bytes | None = None
         """What every new connection hears instead of who is there; None: nobody else answers."""
         self._is_open = asyncio.Event()
@@ -107,6 +109,8 @@ class Link:
             await self._is_open.wait()
             writer.write(data)
             await writer.drain()
+            if self.bytes_each_second is not None:
+                await asyncio.sleep(len(data) / self.bytes_each_second)
             if most_bytes is not None:
                 most_bytes -= len(data)
                 if most_bytes <= 0:

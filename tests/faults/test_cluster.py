@@ -3,6 +3,7 @@ so nobody is refused and nobody is told. Whoever hangs on it finds the others, o
 the others alone; what was acknowledged is there, and when it comes back it brings no truth of before.
 """
 
+import asyncio
 import contextlib
 import json
 import time
@@ -16,6 +17,7 @@ from nats.errors import Error as NatsError
 from shared.errors import StreamCutOff
 from shared.following import Follower
 from shared.publishing import publish
+from shared.reading import present_message
 from shared.streams import CHECK_RESULTS, CHECK_RUNS, streams
 from tests.conftest import StartAlertmanager
 from tests.faults.cluster import COUNT, Cluster, cluster_in
@@ -135,11 +137,79 @@ async def test_whoever_asks_a_leader_that_is_cut_off_from_the_others_alone_does_
             async def has_caught_up() -> bool:
                 with contextlib.suppress(NatsError, TimeoutError):
                     await follower.catch_up()
-                return follower.problem is None
+                    return True
+                return False
 
             await eventually(has_caught_up, "it reads on", FOUND_SECONDS)
-            assert read == [b"before", b"meanwhile"]
+            assert (read, follower.problem) == ([b"before", b"meanwhile"], None)
             await follower.stop()
+
+
+async def test_what_the_leader_has_deleted_is_gone_for_whoever_asks_it(cluster: Cluster) -> None:
+    """The others delete it a moment later, and each of them answers its own clients that ask for the last message."""
+    async with fleet_on(",".join(cluster.direct_urls), COUNT) as anywhere:
+        information = await anywhere.jetstream.stream_info(CHECK_RESULTS)
+        assert information.cluster is not None
+        behind = (int((information.cluster.leader or "").removeprefix("n")) + 1) % COUNT
+        async with fleet_on(cluster.direct_urls[behind], COUNT) as there:
+            cluster.slow_down(behind, 5_000)
+            for turn in range(10):
+                subject = f"check.result.verdict.e.t.c{turn}"
+                await publish(anywhere.jetstream, subject, b"good")
+                broken = await publish(anywhere.jetstream, subject, b"broken")
+                await anywhere.jetstream.delete_msg(CHECK_RESULTS, broken.seq)
+                last = await present_message(there.jetstream, CHECK_RESULTS, subject)
+                assert last is not None
+                assert last.data == b"good"
+
+
+@pytest.mark.slow
+async def test_a_stage_that_begins_while_a_member_is_still_behind_reads_all_there_is(cluster: Cluster) -> None:
+    """Any member may serve a reader, and one that was cut off has no more than it had then for a moment."""
+    async with fleet_on(",".join(cluster.direct_urls), COUNT) as anywhere:
+        information = await anywhere.jetstream.stream_info(CHECK_RESULTS)
+        assert information.cluster is not None
+        leader = int((information.cluster.leader or "").removeprefix("n"))
+    behind = (leader + 1) % COUNT
+    others = ",".join(url for at, url in enumerate(cluster.direct_urls) if at != behind)
+    async with fleet_on(others, COUNT) as elsewhere:
+        cluster.cut_off_from_the_others(behind)
+        stored = 0
+        for _ in range(10):
+            subjects = [f"check.result.verdict.e.t.c{stored + number}" for number in range(100)]
+            await asyncio.gather(
+                *(publish(elsewhere.jetstream, each, b"x" * 1000, retry_seconds=FOUND_SECONDS) for each in subjects)
+            )
+            stored += len(subjects)
+        cluster.slow_down(behind, 300_000)
+        cluster.mend(behind)
+
+        async def is_catching_up() -> bool:
+            information = await elsewhere.jetstream.stream_info(CHECK_RESULTS)
+            members = (information.cluster and information.cluster.replicas) or []
+            return any(one.name == f"n{behind}" and one.active < 1e9 and one.lag for one in members)
+
+        await eventually(is_catching_up, "it hears from the others and is behind", FOUND_SECONDS)
+
+        async def reads_all() -> None:
+            read: list[int] = []
+            follower = Follower(
+                elsewhere.jetstream, CHECK_RESULTS, lambda one: read.append(one.sequence), last_per_subject=True
+            )
+
+            async def has_begun() -> bool:
+                with contextlib.suppress(NatsError, TimeoutError):  # the slow one was to serve it
+                    await follower.start()
+                    return True
+                return False
+
+            await eventually(has_begun, "it begins", FOUND_SECONDS)
+            assert (len(read), follower.applied) == (stored, stored)
+            await follower.stop()
+
+        async with asyncio.TaskGroup() as readers:
+            for _ in range(12):
+                readers.create_task(reads_all())
 
 
 @pytest.mark.slow

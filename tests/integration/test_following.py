@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import dataclasses
+import functools
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext, api
 
 from shared import following as following_module
-from shared import publishing
+from shared import publishing, straight
 from shared.connecting import SafeClient
 from shared.errors import StreamMissing
 from shared.following import Follower, Stored
@@ -283,6 +285,44 @@ async def test_a_stream_whose_end_was_deleted_is_not_waited_for(start_nats: Star
         async with following(jetstream) as (follower, reader):
             assert [text for _, text in reader.seen] == ["one", "two"]
             assert follower.applied == 3
+
+
+@pytest.mark.parametrize("known", [0, 1, 2])
+async def test_a_reader_whose_server_is_behind_the_leader_is_waited_for(
+    start_nats: StartNats, never_stalled: None, monkeypatch: pytest.MonkeyPatch, known: int
+) -> None:
+    """It says that there is no more after each message that it has, until the next one reaches it."""
+    held_up: list[Callable[[], None]] = []
+
+    async def read_on_behind(
+        jetstream: JetStreamContext, stream: str, config: api.ConsumerConfig, receive: straight.Receive
+    ) -> straight.Reader:
+        def receive_some(subject: str, reply: str, data: bytes, headers: Mapping[str, str]) -> None:
+            *place, _ = reply.split(".")
+            call = functools.partial(receive, subject, ".".join([*place, "0"]), data, headers)
+            if int(data) <= known:
+                call()
+            else:
+                held_up.append(call)
+
+        reader = await straight.read_on(jetstream, stream, config, receive_some)
+        return dataclasses.replace(reader, has_nothing_to_send=known == 0)
+
+    async with connected(start_nats()) as (_, jetstream):
+        await jetstream.add_stream(STREAM)
+        await publish(jetstream, "1", "2", "3")
+        monkeypatch.setattr(following_module, "read_on", read_on_behind)
+        reader = Reader()
+        follower = Follower(jetstream, "S", reader.apply, last_per_subject=False)
+        start = asyncio.create_task(follower.start())
+        await until(lambda: len(reader.seen) + len(held_up) == 3, "all are on their way")
+        await asyncio.sleep(0.3)
+        assert not start.done()
+        for call in held_up:
+            call()
+        await start
+        assert reader.seen == [(1, "1"), (2, "2"), (3, "3")]
+        await follower.stop()
 
 
 async def test_what_an_abandoned_reader_still_brings_is_ignored(start_nats: StartNats) -> None:

@@ -6,11 +6,18 @@ import datetime as dt
 import pytest
 from nats.js import api
 
-from shared import subjects
+from shared import reading, subjects
 from shared.addressed import refusal
 from shared.errors import StreamMissing
 from shared.following import Stored
-from shared.reading import last_message, last_messages, last_sequence, message_at, message_before
+from shared.reading import (
+    last_message,
+    last_messages,
+    last_sequence,
+    message_at,
+    message_before,
+    present_message,
+)
 from shared.streams import CHECK_RESULTS
 from tests.conftest import StartNats
 from tests.integration.nats_clients import connected
@@ -61,33 +68,56 @@ async def test_the_message_before_another_on_its_subject(start_nats: StartNats) 
 
         async def before(sequence: int) -> int | None:
             stored = await jetstream.get_msg(CHECK_RESULTS, sequence)
-            found = await message_before(client, CHECK_RESULTS, a_message(subject, stored.seq or 0))
+            found = await message_before(client, jetstream, CHECK_RESULTS, a_message(subject, stored.seq or 0))
             return found.sequence if found else None
 
         assert [await before(sequence) for sequence in (23, 21, 7, 5)] == [21, 19, 5, None]
         # The stream keeps nothing of it any more, and what came after it tells that the answer is current.
-        assert await message_before(client, CHECK_RESULTS, a_message(subject, 3)) is None
+        assert await message_before(client, jetstream, CHECK_RESULTS, a_message(subject, 3)) is None
 
 
-async def test_the_message_before_one_that_a_replica_has_not_got_yet_is_waited_for(start_nats: StartNats) -> None:
+@pytest.mark.parametrize("has_got", [0, 1, 2])
+async def test_the_message_before_another_where_a_replica_is_behind(
+    start_nats: StartNats, monkeypatch: pytest.MonkeyPatch, has_got: int
+) -> None:
+    """It knows none yet, or an earlier one."""
+
+    async def of_the_replica(*_: object, up_to_sequence: int) -> list[Stored]:
+        assert up_to_sequence == 3
+        return [a_message(subject, sequence) for sequence in (1, 2) if sequence <= has_got][-1:]
+
     async with connected(start_nats(), is_declared=True) as (client, jetstream):
         subject, other = subjects.verdict("e", "t", "c"), subjects.verdict("e", "t", "other")
-        await jetstream.publish(subject, b"before")
-        late = a_message(subject, 4)
-        # What this server answers now is what a replica answers that is behind by two messages.
-        assert await last_messages(client, CHECK_RESULTS, [subject], up_to_sequence=3) == []
-        reading = asyncio.create_task(message_before(client, CHECK_RESULTS, late, patience_seconds=60))
-        for place, body in ((other, b""), (other, b""), (subject, b"late")):
-            await jetstream.publish(place, body)
-        found = await reading
+        for place in (subject, subject, other, subject, subject):
+            await jetstream.publish(place, b"")
+        monkeypatch.setattr(reading, "last_messages", of_the_replica)
+        found = await message_before(client, jetstream, CHECK_RESULTS, a_message(subject, 4))
         assert found is not None
-        assert (found.sequence, found.data) == (1, b"before")
+        assert found.sequence == 2
 
 
 async def test_nothing_comes_before_what_was_emptied(start_nats: StartNats) -> None:
-    async with connected(start_nats(), is_declared=True) as (client, _):
+    async with connected(start_nats(), is_declared=True) as (client, jetstream):
         gone = a_message(subjects.verdict("e", "t", "c"), 7)
-        assert await message_before(client, CHECK_RESULTS, gone, patience_seconds=0.2) is None
+        assert await message_before(client, jetstream, CHECK_RESULTS, gone) is None
+
+
+async def test_what_the_leader_tells_is_the_message_as_its_author_wrote_it(start_nats: StartNats) -> None:
+    async with connected(start_nats(), is_declared=True) as (_, jetstream):
+        subject = subjects.verdict("e", "t", "c")
+        assert await present_message(jetstream, CHECK_RESULTS, subject) is None
+        assert await message_at(jetstream, CHECK_RESULTS, 1) is None
+        await jetstream.publish(subject, b"\x00one", headers={"X-Of": "us", "Status": "503"})
+        await jetstream.publish(subjects.verdict("e", "t", "other"), b"")
+        last = await present_message(jetstream, CHECK_RESULTS, subject)
+        for told in (last, await message_at(jetstream, CHECK_RESULTS, 1)):
+            assert told is not None
+            assert (told.subject, told.sequence, told.data) == (subject, 1, b"\x00one")
+            assert told.headers == {"X-Of": "us", "Status": "503"}
+            assert abs(told.stored_at - dt.datetime.now(dt.UTC)) < dt.timedelta(minutes=1)
+        empty = await message_at(jetstream, CHECK_RESULTS, 2)
+        assert empty is not None
+        assert (empty.data, empty.headers) == (b"", {})
 
 
 def a_message(subject: str, sequence: int) -> Stored:

@@ -2,8 +2,10 @@
 what could not be looked at. From the same comes the exit code.
 """
 
+import asyncio
 import contextlib
 import datetime as dt
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from fnmatch import fnmatchcase
@@ -22,6 +24,9 @@ from shared.streams import CHECK_RESULTS
 from watchword.cli.output import clean, console, say, severity
 from watchword.cli.session import Session
 from watchword.cli.waiting import Done, Waiting
+
+BEHIND_SECONDS = 3.0
+"""How long the results of a run are waited for that has ended."""
 
 
 class Report:
@@ -132,7 +137,26 @@ def _is_asked(check: str, asked: Sequence[str] | None) -> bool:
 
 
 async def results_of(here: Session, done: Done, checks: Sequence[str]) -> list[CheckResult]:
-    """Return what checks of a run came to: of each its verdict, and its error when it could not look."""
+    """Return what checks of a run came to: of each its verdict, and its error when it could not look.
+
+    Whichever server answers may lack the last results for a moment, so they are read until all are of this run or of a
+    later one; some never are, when a check was switched off in the middle of the run.
+    """
+    give_up_at = time.monotonic() + BEHIND_SECONDS
+    while True:
+        results = await _results_now(here, done, checks)
+        present = {result.check for result in results if _is_of_it_or_later(result, done)}
+        if present.issuperset(checks) or time.monotonic() > give_up_at:
+            return results
+        await asyncio.sleep(0.05)
+
+
+def _is_of_it_or_later(result: CheckResult, done: Done) -> bool:
+    started_at = result.started_at
+    return result.run == done.event.run or (started_at is not None and started_at >= done.event.started_at)
+
+
+async def _results_now(here: Session, done: Done, checks: Sequence[str]) -> list[CheckResult]:
     if not checks:
         return []
     found: dict[tuple[str, str], tuple[int, CheckResult]] = {}
