@@ -183,7 +183,7 @@ def silencer() -> NatsUser:
             *_follows(_CONFIGURATION),
             *_follows(MUTES),
             *_looks_up(MUTES, subjects.MUTE_RESULTS),
-            *_looks_up(CHECK_RESULTS, subjects.CHECK_VERDICTS),
+            *_asks_the_leader(CHECK_RESULTS),
         ],
     )
 

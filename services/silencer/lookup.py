@@ -19,7 +19,7 @@ from shared.checks import ENGINES
 from shared.configuration import Configuration
 from shared.errors import MessageRefused, NameRefused
 from shared.events import CheckResult
-from shared.reading import last_message
+from shared.reading import present_message
 from shared.streams import CHECK_RESULTS
 from shared.subjects import ResultSubject
 
@@ -76,7 +76,7 @@ async def _behind(labels: Mapping[str, str], jetstream: JetStreamContext, config
 async def _last_verdict(subject: ResultSubject, jetstream: JetStreamContext) -> CheckResult | None:
     try:
         place = subjects.verdict(subject.engine, subject.target, subject.check)
-        stored = await last_message(jetstream, CHECK_RESULTS, place)
+        stored = await present_message(jetstream, CHECK_RESULTS, place)
         return cloudevents.read(CheckResult, stored.data, stored.headers) if stored else None
     except (NameRefused, MessageRefused):  # labels of another's alert; or a broken result, which the publisher buries
         return None
