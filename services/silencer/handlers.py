@@ -29,13 +29,12 @@ async def on_message(tending: Tending, stored: Stored, deliveries: int) -> None:
 
 async def _on_mute(tending: Tending, stored: Stored, deliveries: int) -> None:
     wanted = await tending.memory.catch_up()
-    identifier = subjects.sequence_id(wanted.created, stored.sequence)
-    mute = wanted.mutes.get(identifier)
+    mute = wanted.mute_at(stored.sequence)
     if mute is None:  # the stream was made anew or put back while this was on its way
         message = f"{stored.subject} {stored.sequence} is not in the stream any more"
         raise MessageRefused(message)
     if mute.is_settled:
-        log.info("a mute was settled before", mute=identifier, delivery=deliveries)
+        log.info("a mute was settled before", mute=mute.id, delivery=deliveries)
     else:
         mute = await tending.settle(mute)
     if mute is not None and mute.result is not None and mute.result.refused:

@@ -84,8 +84,10 @@ class Wanted:
     """The fold. Feed it every message of MUTES in order."""
 
     created: dt.datetime
-    """When the stream was made: the first half of each mute's id."""
+    """When the stream was made: the first half of a mute's id, unless the stream was restored since, see ``_named``."""
     mutes: dict[str, Mute] = field(default_factory=dict)
+    _ids: dict[int, str] = field(default_factory=dict)
+    """Of each request, by its sequence."""
     _unmutes: list[Unmute] = field(default_factory=list)
     _unmutes_by_id: dict[str, Unmute] = field(default_factory=dict)
     """The first for each id of a mute, whether that was seen or not."""
@@ -112,6 +114,10 @@ class Wanted:
         found = self._unmutes[place] if place < len(self._unmutes) else None
         return found if found and found.sequence == sequence else None
 
+    def mute_at(self, sequence: int) -> Mute | None:
+        """Return the mute that a message asks for, or None when there is none."""
+        return self.mutes.get(self._ids.get(sequence, ""))
+
     def ended_by(self, unmute: Unmute) -> list[Mute]:
         """Return all mutes that an unmute is about, also those that had ended before."""
         return [mute for mute in self.mutes.values() if is_ended_by(mute, unmute)]
@@ -136,8 +142,9 @@ class Wanted:
         unmute = Unmute(stored.sequence, stored.stored_at, request, _labels_asked(request))
         self._unmutes.append(unmute)
         if request.id is not None:
+            mute = self._named(request.id)
             first = self._unmutes_by_id.setdefault(request.id, unmute)
-            self._end([request.id] if request.id in self.mutes else [], first)
+            self._end([mute.id] if mute else [], first)
             return
         over = {one for one in self._open if self.mutes[one].is_over(stored.stored_at)}
         self._open -= over
@@ -145,7 +152,7 @@ class Wanted:
 
     def _became(self, stored: Stored, encoded: str) -> None:
         try:
-            mute = self.mutes.get(subjects.name_of(encoded))
+            mute = self._named(subjects.name_of(encoded))
         except NameRefused:
             return
         if mute is None:
@@ -162,8 +169,34 @@ class Wanted:
         changed = replace(changed, result=result, former=former - {as_set(result.matchers)})
         self._keep(changed if changed.unmute else replace(changed, unmute=self._unmute_since(changed)))
 
+    def _named(self, identifier: str) -> Mute | None:
+        """Return the mute with an id, or None.
+
+        A stream that ``nats stream restore`` made tells that it was made just now, so what was stored before seems to
+        have another id than in its time. The first result of a mute, or the first unmute, says which one that was: the
+        silences in Alertmanager and whoever asked for it know it by that alone.
+        """
+        known = self.mutes.get(identifier)
+        if known is not None:
+            return known
+        try:
+            created, sequence = subjects.parse_sequence_id(identifier)
+        except NameRefused:
+            return None
+        mute = self.mute_at(sequence)
+        if mute is None or mute.id != subjects.sequence_id(self.created, sequence) or mute.result_sequence:
+            return None
+        if not (created <= int(subjects.created_token(mute.stored_at)) and mute.stored_at < self.created):
+            return None
+        del self.mutes[mute.id]
+        self._open.discard(mute.id)
+        renamed = replace(mute, id=identifier)
+        self._keep(renamed)
+        return renamed
+
     def _keep(self, mute: Mute) -> None:
         self.mutes[mute.id] = mute
+        self._ids[mute.sequence] = mute.id
         if mute.unmute or (mute.result and mute.result.refused):
             self._open.discard(mute.id)
         else:

@@ -21,6 +21,7 @@ from shared.reading import present_message
 from shared.streams import CHECK_RESULTS, CHECK_RUNS, streams
 from tests.conftest import StartAlertmanager
 from tests.faults.cluster import COUNT, Cluster, cluster_in
+from tests.faults.snapshots import put_all_back, save_all
 from tests.faults.truth import Truth
 from tests.faults.whole import MUTED, STAGES, STEADY, Whole
 from tests.faults.whole_on import fleet_on, whole_on
@@ -257,3 +258,20 @@ async def test_each_server_in_turn_is_killed_and_comes_back(
             await whole.ready()
         await whole.answered(acknowledged)
         await whole.works()
+
+
+@pytest.mark.slow
+async def test_backups_of_all_streams_are_put_back_while_everybody_works(whole_cluster: Whole) -> None:
+    whole, client = whole_cluster, whole_cluster.pipeline.fleet.client
+    await whole.begin()
+    async with whole.steady():
+        snapshots = await save_all(client)
+        whole.truth.weaken(3)
+        await whole.check()
+        await whole.until_rows({STEADY, MUTED, 3}, "what the backup does not know")
+        await put_all_back(client, snapshots)
+        await whole.ready()
+        await stays_as_it_is(whole, {STEADY, MUTED, 3}, 5)
+        await whole.check()
+        await whole.works()
+        await whole.repair(3)

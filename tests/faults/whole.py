@@ -28,6 +28,8 @@ from watchword.embedded import EmbeddedServer
 STEADY, MUTED = 1, 2
 """The rows that stay weak: one that everybody sees, one under a mute."""
 STAGES = ("scheduler", "checker", "publisher", "silencer")
+ROUND_SECONDS = 2.0
+"""How often stages compare what is with what should be."""
 AGAIN_SECONDS = 60.0
 """How long the pipeline may take to be whole again; a busy machine has time enough."""
 
@@ -69,7 +71,7 @@ class Whole:
         """Start a stage, and remember where it tells how it is."""
         port = self.ports[name or stage] = free_port()
         self.processes[name or stage] = self.pipeline.start(
-            stage, WATCHWORD_HTTP_PORT=str(port), **{"WATCHWORD_ROUND_SECONDS": "2", **environment}
+            stage, WATCHWORD_HTTP_PORT=str(port), **{"WATCHWORD_ROUND_SECONDS": f"{ROUND_SECONDS:g}", **environment}
         )
 
     def stop(self, name: str) -> None:

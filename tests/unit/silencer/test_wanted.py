@@ -30,6 +30,61 @@ def test_a_mute_is_known_by_its_place_in_the_stream(mutes: Mutes) -> None:
     assert mutes.ask() == f"{subjects.created_token(CREATED)}-3"
 
 
+def restored(mutes: Mutes) -> Wanted:
+    """Return the fold of the same messages in a stream that ``nats stream restore`` has made of them."""
+    wanted = Wanted(NOON + dt.timedelta(hours=6))
+    for message in mutes.stored:
+        wanted.apply(message)
+    return wanted
+
+
+def test_in_a_restored_stream_a_mute_has_the_id_of_its_results(mutes: Mutes) -> None:
+    first, second = mutes.muted(), mutes.muted(target="db2")
+    wanted = restored(mutes)
+    assert set(wanted.mutes) == {first, second}
+    assert all(mute.is_settled for mute in wanted.mutes.values())
+    assert [mute.id for sequence in (1, 3) if (mute := wanted.mute_at(sequence))] == [first, second]
+
+
+def test_in_a_restored_stream_an_unmute_ends_what_it_ended_before(mutes: Mutes) -> None:
+    before_its_result, after_it = mutes.ask(), mutes.muted(target="db2")
+    for mute_id in (before_its_result, after_it):
+        mutes.unmute(id=mute_id)
+    mutes.settle(before_its_result)
+    wanted = restored(mutes)
+    assert {mute.id for mute in wanted.mutes.values() if mute.unmute} == {before_its_result, after_it}
+
+
+def test_in_a_restored_stream_what_nobody_had_settled_has_the_id_of_the_stream(mutes: Mutes) -> None:
+    mutes.ask()
+    wanted = restored(mutes)
+    assert list(wanted.mutes) == [subjects.sequence_id(wanted.created, 1)]
+
+
+@pytest.mark.parametrize(
+    ("created", "sequence"),
+    [
+        pytest.param(CREATED, 2, id="no mute was asked for there"),
+        pytest.param(NOON + dt.timedelta(hours=1), 1, id="an id of later than the request"),
+        pytest.param(NOON + dt.timedelta(hours=7), 1, id="an id of later than the stream"),
+    ],
+)
+def test_in_a_restored_stream_other_ids_are_of_nothing(mutes: Mutes, created: dt.datetime, sequence: int) -> None:
+    mutes.ask()
+    mutes.unmute(id=subjects.sequence_id(created, sequence))
+    wanted = restored(mutes)
+    assert [mute.unmute for mute in wanted.mutes.values()] == [None]
+
+
+def test_where_a_stream_was_not_restored_no_result_names_a_mute_otherwise(mutes: Mutes) -> None:
+    mute_id = mutes.muted()
+    other = subjects.sequence_id(CREATED - DAY, 1)
+    mutes.unmute(id=other)
+    mutes.store(subjects.mute_result(other), {"request_id": other, "refused": "no"})
+    assert list(mutes.wanted.mutes) == [mute_id]
+    assert mutes[mute_id].is_in_force(NOON)
+
+
 def test_a_mute_is_in_force_from_its_matchers_to_its_end(mutes: Mutes) -> None:
     mute_id = mutes.ask(**{"for": "1h"})
     assert not mutes[mute_id].is_in_force(NOON)
