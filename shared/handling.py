@@ -1,11 +1,13 @@
 """What becomes of one message that a stage has fetched? It is kept alive while it is handled, acknowledged when done, a
-dead letter when it can't be handled, and handed back with a delay when something else is away or a handler failed.
-Nothing is redelivered in a hot loop, nothing is dropped, and what keeps messages from being done is told.
+dead letter when it can't be handled, and handed back with a delay when a handler failed. While NATS does not take what
+comes of it, it waits: here where deliveries are counted, so that no outage makes a dead letter of it, elsewhere handed
+back. Nothing is redelivered in a hot loop, nothing is dropped, and what keeps messages from being done is told.
 """
 
 import asyncio
 import contextlib
 import datetime as dt
+import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -31,7 +33,11 @@ is tried again.
 """
 AWAY_SECONDS = 5.0
 """And after NATS did not answer: that it is there again is known by other signs, and the message may be another's."""
+RETRY_SECONDS = 1.0
+"""Until it is asked again."""
 _MOST_REMEMBERED = 1000
+AWAY = (PublishUnconfirmed, StreamMissing, NatsError, TimeoutError)
+"""What says that NATS does not take something, or does not answer."""
 
 log = structlog.get_logger(__name__)
 Handle = Callable[[Stored, int], Awaitable[None]]
@@ -55,15 +61,18 @@ class Handling:
         self._addressed_only = addressed_only
         self._failures: dict[tuple[str, int], tuple[int, str]] = {}
         """How often the messages failed that are tried again, and how, for the reason of their dead letter."""
-        self._handed_back: dict[tuple[str, str], tuple[str, float]] = {}
-        """Why a consumer's last message was handed back because NATS did not take what came of it, and until when that
-        is told.
-        """
+        self._waiting: dict[tuple[str, str], tuple[str, float]] = {}
+        """Why a consumer's last message waits for NATS, and until when that is told."""
+        self._is_stopping = asyncio.Event()
 
     def problems(self) -> list[str]:
         """Return what keeps messages from being done, for people."""
         now = time.monotonic()
-        return sorted({why for why, until in self._handed_back.values() if now < until})
+        return sorted({why for why, until in self._waiting.values() if now < until})
+
+    def stop(self) -> None:
+        """Hand back what waits for NATS."""
+        self._is_stopping.set()
 
     async def handle(self, message: Msg, consumer: Consumer, handle: Handle, most_deliveries: int | None) -> str:
         """Handle one message and return what became of it: ``done``, ``dead_letter``, ``handed_back`` or ``failed``.
@@ -79,35 +88,21 @@ class Handling:
         )
         deliveries = metadata.num_delivered
         place = consumer.stream, stored.sequence
+
+        async def settle() -> str:
+            return await self._settle(stored, consumer, handle, deliveries, most_deliveries)
+
         try:
             async with _held(message, consumer.ack_wait_seconds / 3):
-                try:
-                    require(consumer.stream, stored.headers, addressed_only=self._addressed_only)
-                    failures, why = self._failures.get(place, (0, f"see the log of {self._stage}"))
-                    if deliveries > most_deliveries if most_deliveries is not None else failures >= MOST_DELIVERIES:
-                        await self._bury(stored, consumer, f"given up at delivery {deliveries}: {why}")
-                        self._failures.pop(place, None)
-                        outcome = "dead_letter"
-                    else:
-                        await handle(stored, deliveries)
-                        self._failures.pop(place, None)
-                        outcome = "done"
-                except MessageRefused as refused:
-                    await self._bury(stored, consumer, str(refused))
-                    outcome = "dead_letter"
+                outcome = await (settle() if most_deliveries is None else self._patiently(settle, stored, consumer))
             await message.ack()
-            self._handed_back.pop((consumer.stream, consumer.name), None)
+            self._failures.pop(place, None)
+            self._waiting.pop((consumer.stream, consumer.name), None)
         except HandBack as back:
             await self._hand_back(message, back.delay_seconds)
             return "handed_back"
-        except (PublishUnconfirmed, StreamMissing, NatsError, TimeoutError) as away:
-            why = str(away) or type(away).__name__
-            is_full = isinstance(away, StreamFull)
-            until = time.monotonic() + (FULL_SECONDS if is_full else AWAY_SECONDS)
-            self._handed_back[consumer.stream, consumer.name] = (f"handed back: {why}", until)
-            event = "handed back, a stream is full" if is_full else "handed back, NATS is away"
-            log.warning(event, subject=stored.subject, error=why)
-            await self._hand_back(message, _retry_seconds(deliveries) if is_full else 1.0)
+        except AWAY as away:
+            await self._hand_back(message, self._note_away(away, stored, consumer, deliveries))
             return "handed_back"
         except asyncio.CancelledError:
             await self._hand_back(message, 0)
@@ -122,6 +117,45 @@ class Handling:
             await self._hand_back(message, _retry_seconds(deliveries))
             return "failed"
         return outcome
+
+    async def _settle(
+        self, stored: Stored, consumer: Consumer, handle: Handle, deliveries: int, most_deliveries: int | None
+    ) -> str:
+        failures, why = self._failures.get((consumer.stream, stored.sequence), (0, f"see the log of {self._stage}"))
+        try:
+            require(consumer.stream, stored.headers, addressed_only=self._addressed_only)
+            if deliveries > most_deliveries if most_deliveries is not None else failures >= MOST_DELIVERIES:
+                await self._bury(stored, consumer, f"given up at delivery {deliveries}: {why}")
+                return "dead_letter"
+            await handle(stored, deliveries)
+        except MessageRefused as refused:
+            await self._bury(stored, consumer, str(refused))
+            return "dead_letter"
+        return "done"
+
+    async def _patiently(self, settle: Callable[[], Awaitable[str]], stored: Stored, consumer: Consumer) -> str:
+        """Settle a message, again and again while NATS does not take what comes of it, until this stage stops."""
+        for tries in itertools.count():
+            try:
+                return await settle()
+            except AWAY as away:
+                delay_seconds = self._note_away(away, stored, consumer, tries)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(delay_seconds):
+                        await self._is_stopping.wait()
+                if self._is_stopping.is_set():
+                    raise
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    def _note_away(self, away: Exception, stored: Stored, consumer: Consumer, tries: int) -> float:
+        """Tell why a message waits, and return for how many seconds."""
+        why = str(away) or type(away).__name__
+        is_full = isinstance(away, StreamFull)
+        until = time.monotonic() + (FULL_SECONDS if is_full else AWAY_SECONDS)
+        self._waiting[consumer.stream, consumer.name] = (f"messages wait: {why}", until)
+        event = "a message waits, a stream is full" if is_full else "a message waits, NATS is away"
+        log.warning(event, subject=stored.subject, error=why)
+        return _retry_seconds(tries) if is_full else RETRY_SECONDS
 
     @staticmethod
     async def _hand_back(message: Msg, delay_seconds: float) -> None:

@@ -161,6 +161,7 @@ class Subscriptions:
     async def drain(self, timeout_seconds: float | None = None) -> None:
         """Take no more messages, let what was begun finish, hand back what was only fetched."""
         self.is_draining = True
+        self._handling.stop()
         if self._watch:
             await end(self._watch)
         with contextlib.suppress(TimeoutError):

@@ -20,10 +20,10 @@ from shared.checks import Check
 from shared.cloudevents import headers_of
 from shared.configuration import Configuration
 from shared.dead_letters import DeadLetter, bury
-from shared.errors import LeaseLost, MessageRefused, NameRefused, PublishUnconfirmed, StreamMissing
+from shared.errors import LeaseLost, MessageRefused, NameRefused, PublishUnconfirmed
 from shared.events import CheckAccepted, CheckFinished, CheckRequested, RunRequested
 from shared.following import Stored
-from shared.handling import HandBack
+from shared.handling import AWAY, HandBack
 from shared.publishing import publish
 from shared.reading import last_message, last_sequence
 from shared.schedules import enabled_checks
@@ -185,7 +185,7 @@ async def _with_lease(
         return "given_up"
     try:
         finished = await perform(checker, begun)
-    except (PublishUnconfirmed, StreamMissing):
+    except AWAY:
         await _end_without_results(checker, begun)
         raise
     _log_finished(finished, asked)

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from nats.js import JetStreamContext, api
@@ -14,14 +15,14 @@ from prometheus_client import REGISTRY
 from shared import dead_letters
 from shared.dead_letters import DeadLetter
 from shared.declaring import declare
-from shared.errors import MessageRefused, PublishUnconfirmed
+from shared.errors import MessageRefused, PublishUnconfirmed, StreamFull, StreamMissing
 from shared.following import Stored
 from shared.handling import HandBack, Handle
 from shared.reading import last_message
 from shared.settings import ProcessSettings
 from shared.stage import Stage, make_application, make_stage, started
 from shared.streams import CHECK_REQUESTS, DEAD_LETTERS, Consumer
-from shared.subscribing import BeforeTaking
+from shared.subscribing import DRAIN_SECONDS, BeforeTaking
 from tests.conftest import StartNats
 from tests.integration.nats_clients import connected, until
 from watchword.embedded import EmbeddedServer
@@ -183,10 +184,68 @@ async def test_a_failing_handler_is_tried_again_ever_later_and_then_gives_up(
         assert "a bug" in letter.reason
 
 
-async def test_a_failure_of_nats_hands_back_and_is_none_of_the_handlers(start_nats: StartNats) -> None:
+AWAY = [PublishUnconfirmed("no leader"), TimeoutError(), StreamFull("no room left"), StreamMissing("no stream")]
+
+
+async def test_where_deliveries_count_a_message_waits_for_nats_and_is_delivered_once(
+    start_nats: StartNats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.handling.RETRY_SECONDS", 0.02)
+    monkeypatch.setattr("shared.handling.FIRST_RETRY_SECONDS", 0.001)
     server, before = start_nats(), counted("handed_back", "failed")
-    handled = Handled(errors=[PublishUnconfirmed("no leader"), TimeoutError()])
+    handled = Handled(errors=[*AWAY, *AWAY])
+    short = Consumer(CHECK_REQUESTS, "testers", ("check.requested",), ack_wait_seconds=1)
+    async with connected(server, is_declared=True) as (_, jetstream), consuming(server, handled, consumer=short):
+        await jetstream.publish("check.requested", b"one")
+        await until(lambda: is_done(jetstream), "handled in the end")
+        assert handled.seen == [(b"one", 1)] * 9
+        assert await letters(jetstream) == []
+    assert [after - was for after, was in zip(counted("handed_back", "failed"), before, strict=True)] == [0, 0]
+
+
+async def test_what_can_not_be_buried_yet_waits_as_well(start_nats: StartNats, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.handling.RETRY_SECONDS", 0.02)
+    errors = [*AWAY, *AWAY]
+
+    async def bury(*arguments: Any, **more: Any) -> int:
+        if errors:
+            raise errors.pop()
+        return await dead_letters.bury(*arguments, **more)
+
+    monkeypatch.setattr("shared.handling.bury", bury)
+    server, handled = start_nats(), Handled(errors=[MessageRefused("no request")] * 9)
     async with connected(server, is_declared=True) as (_, jetstream), consuming(server, handled):
+        await jetstream.publish("check.requested", b"one")
+        await until(lambda: is_done(jetstream), "buried in the end")
+        assert handled.seen == [(b"one", 1)] * 9
+        (letter,) = await letters(jetstream)
+        assert letter.reason == "no request"
+
+
+async def test_what_waits_for_nats_is_handed_back_by_a_stage_that_stops(start_nats: StartNats) -> None:
+    server = start_nats()
+    async with connected(server, is_declared=True) as (_, jetstream):
+        waiting = Handled(errors=[StreamFull("no room left")] * 9)
+        async with consuming(server, waiting):
+            await jetstream.publish("check.requested", b"one")
+            await until(lambda: len(waiting.seen) == 3, "it waits, soon for longer than a stage may take to stop")
+            began = time.monotonic()
+        assert time.monotonic() - began < DRAIN_SECONDS / 2
+        handled = Handled()
+        async with consuming(server, handled):
+            await until(lambda: is_done(jetstream), "handled by another")
+        assert handled.seen == [(b"one", 2)]
+
+
+async def test_where_handing_back_is_normal_a_failure_of_nats_hands_back_and_is_none_of_the_handlers(
+    start_nats: StartNats,
+) -> None:
+    server, before = start_nats(), counted("handed_back", "failed")
+    handled = Handled(errors=AWAY[:2])
+    async with (
+        connected(server, is_declared=True) as (_, jetstream),
+        consuming(server, handled, most_deliveries=None),
+    ):
         await jetstream.publish("check.requested", b"one")
         await until(lambda: is_done(jetstream), "handled in the end")
         assert len(handled.seen) == 3
@@ -194,15 +253,19 @@ async def test_a_failure_of_nats_hands_back_and_is_none_of_the_handlers(start_na
     assert [after - was for after, was in zip(counted("handed_back", "failed"), before, strict=True)] == [2, 0]
 
 
+@pytest.mark.parametrize("most_deliveries", [5, None])
 async def test_a_stage_that_nats_did_not_answer_is_soon_ready_again_although_nothing_more_comes(
-    start_nats: StartNats, monkeypatch: pytest.MonkeyPatch
+    start_nats: StartNats, monkeypatch: pytest.MonkeyPatch, most_deliveries: int | None
 ) -> None:
     monkeypatch.setattr("shared.handling.AWAY_SECONDS", 0.5)
     server = start_nats()
     handled = Handled(errors=[TimeoutError()])
-    async with connected(server, is_declared=True) as (_, jetstream), consuming(server, handled) as subscriptions:
+    async with (
+        connected(server, is_declared=True) as (_, jetstream),
+        consuming(server, handled, most_deliveries=most_deliveries) as subscriptions,
+    ):
         await jetstream.publish("check.requested", b"one")
-        await until(lambda: "handed back: TimeoutError" in subscriptions.problems(), "the stage says so")
+        await until(lambda: "messages wait: TimeoutError" in subscriptions.problems(), "the stage says so")
         await jetstream.purge_stream(CHECK_REQUESTS)  # another checker took it
         await until(lambda: not subscriptions.problems(), "ready again")
 
