@@ -111,7 +111,7 @@ class Follower:
             last = await self._look()
             patience_seconds = STALLED_SECONDS
             while self.applied < last or not self._continuity.is_certain:
-                if self._has_read_all and await self._has_reached_the_end():
+                if self._has_read_all and await self._goes_on_to_the_end():
                     continue
                 before, generation = (self.applied, self._continuity.is_certain), self._generation
                 self._advanced.clear()
@@ -221,15 +221,16 @@ class Follower:
             self._has_read_all = True
             self._advanced.set()
 
-    async def _has_reached_the_end(self) -> bool:
-        """Note it when nothing is stored any more between the last message and the end, by the word of the leader."""
-        before = (self._generation, self.applied, self._continuity.is_certain)
+    async def _goes_on_to_the_end(self) -> bool:
+        """Note it when nothing is stored any more between the last message and the end, by the word of the leader, and
+        say whether that, or anything else, has brought us further.
+        """
+        before = self._generation, self.applied
         present = await end_if_empty_after(self._jetstream, self._stream, self.applied)
-        if present is None or present.created != self.created or not self._continuity.is_certain:
-            return False
-        if before == (self._generation, self.applied, True):
+        is_as_it_was = before == (self._generation, self.applied) and self._continuity.is_certain
+        if present and present.created == self.created and present.sequence > self.applied and is_as_it_was:
             self.applied, self._stored_at = present.sequence, present.stored_at
-        return True
+        return before != (self._generation, self.applied)
 
     def _checking(self, receive: Receive, generation: int) -> Receive:
         """Return what compares the first message with the one at ``applied``, and hands on each."""

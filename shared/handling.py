@@ -7,7 +7,6 @@ back. Nothing is redelivered in a hot loop, nothing is dropped, and what keeps m
 import asyncio
 import contextlib
 import datetime as dt
-import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -135,7 +134,8 @@ class Handling:
 
     async def _patiently(self, settle: Callable[[], Awaitable[str]], stored: Stored, consumer: Consumer) -> str:
         """Settle a message, again and again while NATS does not take what comes of it, until this stage stops."""
-        for tries in itertools.count():
+        tries = 0
+        while True:
             try:
                 return await settle()
             except AWAY as away:
@@ -145,7 +145,7 @@ class Handling:
                         await self._is_stopping.wait()
                 if self._is_stopping.is_set():
                     raise
-        raise AssertionError("unreachable")  # pragma: no cover
+                tries += 1
 
     def _note_away(self, away: Exception, stored: Stored, consumer: Consumer, tries: int) -> float:
         """Tell why a message waits, and return for how many seconds."""

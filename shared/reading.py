@@ -18,7 +18,7 @@ from nats.js.errors import NotFoundError
 from shared.errors import StreamMissing
 from shared.following import Stored
 from shared.headers import READ_FROM, read_headers
-from shared.stream_end import stream_information
+from shared.stream_end import ask_leader, stream_information
 
 OF_THE_ANSWER = frozenset(
     {
@@ -31,10 +31,6 @@ would mean that it is a copy (``headers.py`` keeps the author's own under anothe
 """
 MOST_SUBJECTS = 1000
 """More than 1,024 matching subjects are refused by the server; who wants a whole stream follows it instead."""
-
-NO_SUCH_MESSAGE = (10037, 10043, 10057)
-"""JetStream's errors about a message that is gone, when it is read or deleted."""
-_NO_SUCH_STREAM = 10059
 
 
 async def last_message(jetstream: JetStreamContext, stream: str, subject: str) -> Stored | None:
@@ -80,16 +76,8 @@ async def message_before(client: Client, jetstream: JetStreamContext, stream: st
 
 
 async def _told_by_the_leader(jetstream: JetStreamContext, stream: str, request: Mapping[str, object]) -> Stored | None:
-    """Ask the leader for one message. nats-py's call reads the headers of an answer otherwise than we do."""
-    try:
-        answer = await jetstream._api_request(  # noqa: SLF001
-            f"{jetstream._prefix}.STREAM.MSG.GET.{stream}",  # noqa: SLF001
-            json.dumps(request).encode(),
-            timeout=jetstream._timeout,  # noqa: SLF001
-        )
-    except NotFoundError as missing:
-        if missing.err_code == _NO_SUCH_STREAM:
-            raise StreamMissing(_silent(stream)) from None
+    answer = await ask_leader(jetstream, "STREAM.MSG.GET", stream, request)
+    if answer is None:
         return None
     told = answer["message"]
     return Stored(

@@ -7,8 +7,8 @@ has heard from most of them within less than that; they report to it each second
 """
 
 import asyncio
-import contextlib
 import datetime as dt
+import json
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -18,6 +18,8 @@ from nats.js.errors import NotFoundError
 
 from shared.errors import StreamCutOff, StreamMissing
 
+NO_SUCH_MESSAGE = (10037, 10043, 10057)
+"""JetStream's errors about a message that is gone, when it is read or deleted."""
 _EPOCH = dt.datetime.fromtimestamp(0, dt.UTC)
 _NANOSECONDS_EACH = 1000
 HEARD_WITHIN_SECONDS = 3.0
@@ -68,8 +70,7 @@ async def end_if_empty_after(jetstream: JetStreamContext, stream: str, sequence:
     while says "no more" at each message that it catches up with. Raises as ``stream_end`` does.
     """
     before = await stream_end(jetstream, stream)
-    with contextlib.suppress(NotFoundError):
-        await jetstream.get_msg(stream, sequence + 1, subject=">", next=True)
+    if await ask_leader(jetstream, "STREAM.MSG.GET", stream, {"seq": sequence + 1, "next_by_subj": ">"}) is not None:
         return None
     after = await stream_end(jetstream, stream)
     return before if (before.leader, before.created) == (after.leader, after.created) else None
@@ -77,13 +78,25 @@ async def end_if_empty_after(jetstream: JetStreamContext, stream: str, sequence:
 
 async def stream_information(jetstream: JetStreamContext, stream: str) -> dict[str, Any]:
     """Return what a server tells of a stream, whoever answers. Raises ``StreamMissing`` when there is none."""
+    return await ask_leader(jetstream, "STREAM.INFO", stream) or {}
+
+
+async def ask_leader(
+    jetstream: JetStreamContext, what: str, stream: str, request: Mapping[str, object] | None = None
+) -> dict[str, Any] | None:
+    """Return what the server that takes itself for a stream's leader answers, None when it has no such message. Raises
+    ``StreamMissing`` when there is no such stream.
+    """
     try:
-        # nats-py's own call leaves the time out of what it returns.
+        # nats-py's own calls leave the time of a stream's end out, and read a message's headers otherwise than we do.
         told: dict[str, Any] = await jetstream._api_request(  # noqa: SLF001
-            f"{jetstream._prefix}.STREAM.INFO.{stream}",  # noqa: SLF001
+            f"{jetstream._prefix}.{what}.{stream}",  # noqa: SLF001
+            json.dumps(request).encode() if request else b"",
             timeout=jetstream._timeout,  # noqa: SLF001
         )
-    except NotFoundError:
+    except NotFoundError as missing:
+        if missing.err_code in NO_SUCH_MESSAGE:
+            return None
         message = f"stream {stream} does not exist; run: watchword init"
         raise StreamMissing(message) from None
     return told

@@ -25,7 +25,8 @@ from shared.dead_letters import (
 )
 from shared.errors import PublishRefused, WatchwordError
 from shared.publishing import publish
-from shared.reading import NO_SUCH_MESSAGE, last_message
+from shared.reading import last_message
+from shared.stream_end import NO_SUCH_MESSAGE
 from shared.streams import CHECK_RESULTS, DEAD_LETTERS
 
 

@@ -12,7 +12,8 @@ from nats.js.errors import APIError, NotFoundError
 from services.publisher.telemetry import BROKEN_RESULTS
 from shared.dead_letters import DeadLetter, bury
 from shared.following import Stored
-from shared.reading import NO_SUCH_MESSAGE, message_at
+from shared.reading import message_at
+from shared.stream_end import NO_SUCH_MESSAGE
 from shared.streams import CHECK_RESULTS
 
 log = structlog.get_logger(__name__)
