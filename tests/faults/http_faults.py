@@ -154,10 +154,12 @@ class Proxy:
         reader, writer = await asyncio.open_connection(place.hostname, place.port)
         fields = fields | {"connection": "close"} | ({"content-length": str(len(body))} if body else {})
         lines = [f"{request.method} {request.path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
-        writer.write("\r\n".join([*lines, "", ""]).encode() + body)
-        await writer.drain()
-        answer = await reader.read()
-        writer.close()
+        try:
+            writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+            await writer.drain()
+            answer = await reader.read()
+        finally:
+            writer.close()
         if not answer:
             message = f"{self.target} ended without an answer"
             raise ConnectionResetError(message)
