@@ -205,6 +205,7 @@ async def test_where_deliveries_count_a_message_waits_for_nats_and_is_delivered_
 
 async def test_what_can_not_be_buried_yet_waits_as_well(start_nats: StartNats, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.handling.RETRY_SECONDS", 0.02)
+    monkeypatch.setattr("shared.handling.FIRST_RETRY_SECONDS", 0.001)
     errors = [*AWAY, *AWAY]
 
     async def bury(*arguments: Any, **more: Any) -> int:
