@@ -17,7 +17,6 @@ from nats.errors import Error as NatsError
 from shared.errors import StreamCutOff
 from shared.following import Follower
 from shared.publishing import publish
-from shared.reading import present_message
 from shared.streams import CHECK_RESULTS, CHECK_RUNS, streams
 from tests.conftest import StartAlertmanager
 from tests.faults.cluster import COUNT, Cluster, cluster_in
@@ -144,24 +143,6 @@ async def test_whoever_asks_a_leader_that_is_cut_off_from_the_others_alone_does_
             await eventually(has_caught_up, "it reads on", FOUND_SECONDS)
             assert (read, follower.problem) == ([b"before", b"meanwhile"], None)
             await follower.stop()
-
-
-async def test_what_the_leader_has_deleted_is_gone_for_whoever_asks_it(cluster: Cluster) -> None:
-    """The others delete it a moment later, and each of them answers its own clients that ask for the last message."""
-    async with fleet_on(",".join(cluster.direct_urls), COUNT) as anywhere:
-        information = await anywhere.jetstream.stream_info(CHECK_RESULTS)
-        assert information.cluster is not None
-        behind = (int((information.cluster.leader or "").removeprefix("n")) + 1) % COUNT
-        async with fleet_on(cluster.direct_urls[behind], COUNT) as there:
-            cluster.slow_down(behind, 5_000)
-            for turn in range(10):
-                subject = f"check.result.verdict.e.t.c{turn}"
-                await publish(anywhere.jetstream, subject, b"good")
-                broken = await publish(anywhere.jetstream, subject, b"broken")
-                await anywhere.jetstream.delete_msg(CHECK_RESULTS, broken.seq)
-                last = await present_message(there.jetstream, CHECK_RESULTS, subject)
-                assert last is not None
-                assert last.data == b"good"
 
 
 @pytest.mark.slow
