@@ -243,7 +243,8 @@ async def test_ten_million_rows_are_refused_and_bytes_arrive_while_memory_stays_
 @pytest.mark.parametrize("engine", ["postgresql", "mysql"])
 async def test_link_that_breaks_in_the_middle_of_a_result_is_an_error_of_that_target(pipeline, request, engine):
     server = request.getfixturevalue(SERVERS[engine])
-    async with a_bed(pipeline, server, {"WATCHWORD_MOST_ROWS": "1000000"}) as bed:
+    limits = {"WATCHWORD_MOST_ROWS": "1000000", "WATCHWORD_STATEMENT_SECONDS": "12"}
+    async with a_bed(pipeline, server, limits) as bed:
         wide = {**MANY[engine], "text": MANY[engine]["text"].replace("10000000", "50000")}
         await pipeline.fleet.check("weak", WEAK, engine=engine, queries=[wide])
         bed.link.answer_bytes = 1_000_000
