@@ -86,8 +86,8 @@ class Wanted:
     created: dt.datetime
     """When the stream was made: the first half of a mute's id, unless the stream was restored since, see ``_named``."""
     mutes: dict[str, Mute] = field(default_factory=dict)
-    _ids: dict[int, str] = field(default_factory=dict)
-    """Of each request, by its sequence."""
+    _ids_of_before: dict[int, str] = field(default_factory=dict)
+    """By the sequences of their requests, of mutes that have another id than one asked for now would have."""
     _unmutes: list[Unmute] = field(default_factory=list)
     _unmutes_by_id: dict[str, Unmute] = field(default_factory=dict)
     """The first for each id of a mute, whether that was seen or not."""
@@ -116,7 +116,7 @@ class Wanted:
 
     def mute_at(self, sequence: int) -> Mute | None:
         """Return the mute that a message asks for, or None when there is none."""
-        return self.mutes.get(self._ids.get(sequence, ""))
+        return self.mutes.get(self._ids_of_before.get(sequence) or subjects.sequence_id(self.created, sequence))
 
     def ended_by(self, unmute: Unmute) -> list[Mute]:
         """Return all mutes that an unmute is about, also those that had ended before."""
@@ -183,20 +183,20 @@ class Wanted:
             created, sequence = subjects.parse_sequence_id(identifier)
         except NameRefused:
             return None
-        mute = self.mute_at(sequence)
-        if mute is None or mute.id != subjects.sequence_id(self.created, sequence) or mute.result_sequence:
+        mute = self.mutes.get(subjects.sequence_id(self.created, sequence))
+        if mute is None or mute.result_sequence:
             return None
         if not (created <= int(subjects.created_token(mute.stored_at)) and mute.stored_at < self.created):
             return None
         del self.mutes[mute.id]
         self._open.discard(mute.id)
         renamed = replace(mute, id=identifier)
+        self._ids_of_before[sequence] = identifier
         self._keep(renamed)
         return renamed
 
     def _keep(self, mute: Mute) -> None:
         self.mutes[mute.id] = mute
-        self._ids[mute.sequence] = mute.id
         if mute.unmute or (mute.result and mute.result.refused):
             self._open.discard(mute.id)
         else:
