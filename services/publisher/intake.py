@@ -20,8 +20,9 @@ from services.publisher.ledger import Ledger
 from services.publisher.received import read_result
 from shared.addressed import require
 from shared.configuration import Change
-from shared.errors import MessageRefused, PublishUnconfirmed, StreamMissing
+from shared.errors import MessageRefused, StreamMissing
 from shared.following import Stored
+from shared.handling import AWAY
 from shared.reading import message_at, present_message
 from shared.streams import CHECK_RESULTS
 
@@ -131,7 +132,7 @@ class Intake:
                 try:
                     await broken.settle(self._jetstream, stored, reason, created())
                     before = await present_message(self._jetstream, CHECK_RESULTS, stored.subject)
-                except (PublishUnconfirmed, StreamMissing, NatsError, TimeoutError) as away:
+                except AWAY as away:
                     log.warning(
                         "a broken result waits", subject=stored.subject, reason=str(away) or type(away).__name__
                     )

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from services.scheduler.plan import Step
@@ -18,8 +17,9 @@ from services.scheduler.telemetry import LAG_SECONDS, REQUESTS
 from services.scheduler.units import UnitKey
 from shared import subjects
 from shared.cloudevents import headers_of
-from shared.errors import PublishRefused, PublishUnconfirmed, StreamMissing
+from shared.errors import PublishRefused
 from shared.events import RunRequested
+from shared.handling import AWAY
 from shared.publishing import publish
 from shared.streams import CHECK_RUNS
 
@@ -77,7 +77,7 @@ class Asker:
             except PublishRefused:  # another scheduler was faster, or the bucket is another one
                 await self.bucket.read_again(step.unit.key)
                 return ""
-        except (PublishUnconfirmed, StreamMissing, NatsError, TimeoutError) as failed:
+        except AWAY as failed:
             return f"can't ask for runs: {str(failed) or type(failed).__name__}"
         return None
 
