@@ -19,8 +19,6 @@ from tests.integration.checker_fleet import eventually
 from watchword.embedded import EmbeddedServer
 
 Act: TypeAlias = Callable[[], Awaitable[None]]
-
-
 COPIED, RESTORED = "copied with NATS stopped", "restored while it runs"
 
 
@@ -54,7 +52,7 @@ def backup(request: pytest.FixtureRequest, whole: Whole, nats: EmbeddedServer, t
 
 
 async def test_alerts_and_silences_stay_and_new_runs_and_mutes_are_about_what_they_say(
-    whole: Whole, backup: tuple[Act, Act]
+    whole: Whole, backup: tuple[Act, Act], request: pytest.FixtureRequest
 ) -> None:
     save, put_back = backup
     await whole.begin()
@@ -75,6 +73,7 @@ async def test_alerts_and_silences_stay_and_new_runs_and_mutes_are_about_what_th
         # The mute that gets the lost one's number is another one, about another alert.
         new_mute = await whole.mute(4)
         assert new_mute.partition("-")[2] == lost_mute.partition("-")[2]
+        assert (new_mute == lost_mute) == (request.node.callspec.params["backup"] == COPIED)
         (new_silence,) = await whole.silences_of(4)
         assert new_silence["id"] != lost_silence["id"]
         assert [one["id"] for one in await whole.silences_of(3)] == [lost_silence["id"]]
