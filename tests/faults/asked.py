@@ -38,16 +38,16 @@ class Asked:
                 await self.news.wait()
         return self.ends[target]
 
+    async def timed(self, request: int, target: str) -> tuple[dict[str, Any], float]:
+        """Wait until a target is answered, and return the end of that run and the seconds until then."""
+        began = time.monotonic()
+        return await self.ended(request, target), time.monotonic() - began
+
     async def run(self, *targets: str) -> dict[str, float]:
         """Ask for a run of targets, and return how long each took until it was answered."""
-        began = time.monotonic()
         request = await self.begin(*targets)
-
-        async def seconds_of(target: str) -> float:
-            await self.ended(request, target)
-            return time.monotonic() - began
-
-        return dict(zip(targets, await asyncio.gather(*map(seconds_of, targets)), strict=True))
+        ends = await asyncio.gather(*(self.timed(request, target) for target in targets))
+        return {target: seconds for target, (_, seconds) in zip(targets, ends, strict=True)}
 
 
 @contextlib.asynccontextmanager

@@ -28,7 +28,7 @@ BATCH = 100
 SLOWEST_EACH_SECOND = 25
 """So many bad messages come to their end in a second at the least; 100 do while two soaks share the machine."""
 QUIET_LOOKS = 5
-SLOWER, AT_LEAST_SECONDS = 20, 5.0
+SLOWER, AT_LEAST_SECONDS = 20, 10.0
 """How much longer good work may take, and what is never too long on a busy machine."""
 MORE_MEMORY, AND_MIB = 1.5, 96
 

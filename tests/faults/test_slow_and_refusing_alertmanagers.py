@@ -73,9 +73,9 @@ class TestSlow:
                 await proxy.saw("POST", "alerts")
                 for _ in range(10):
                     await here.verdict()
-                    await here.no_alerts(0, seconds=5.0)
+                    await here.no_alerts(0, seconds=15.0)
                     await here.verdict(*findings(3))
-                    await until(lambda: count_of(here, 3), "the healthy one has them again", 5.0)
+                    await until(lambda: count_of(here, 3), "the healthy one has them again", 15.0)
                 assert not [one for one in proxy.requests if one.status is not None]
 
 
@@ -89,17 +89,17 @@ class TestLate:
             released = asyncio.Event()
             proxy.rule = lambda one: Fault(until=released) if one.is_to("POST", "alerts") and not posts(proxy) else None
             await here.name_alertmanagers(proxy.url)
-            async with here.publisher(is_ready=False, resend_seconds=60.0) as stage:
+            async with here.publisher(is_ready=False, resend_seconds=150.0) as stage:
                 await here.verdict(*findings(1))
                 await proxy.saw("POST", "alerts")
                 await here.verdict()
-                await until(lambda: "more than 5 s" in str(stage.problems()), "the publisher says that it waits", 10.0)
+                await until(lambda: "more than 5 s" in str(stage.problems()), "the publisher says that it waits")
                 await here.verdict(*findings(1, 1), check="another")
                 other = await here.alert(role="0001")
                 assert len(posts(proxy)) == 2
                 released.set()
                 await proxy.saw("POST", "alerts", times=2 + 1)
-                await until(lambda: count_of(here, 1), "the one that was held is resolved", 5.0)
+                await until(lambda: count_of(here, 1), "the one that was held is resolved", 30.0)
                 assert [one.content[0]["labels"]["role"] for one in posts(proxy)] == ["0000", "0001", "0000"]
                 assert [is_firing(one) for one in posts(proxy)] == [True, True, False]
                 assert await here.alerts() == [other]
@@ -112,7 +112,7 @@ class TestLate:
         states = [findings(1), []] if fires else [[], findings(1)]
         async with desk(start_nats(), alertmanager) as here, proxy_to(alertmanager.url.rstrip("/")) as proxy:
             await here.name_alertmanagers(proxy.url)
-            async with here.publisher(resend_seconds=60.0):
+            async with here.publisher(resend_seconds=150.0):
                 if not fires:
                     await here.verdict(*findings(1))
                     await here.alert()
@@ -125,8 +125,8 @@ class TestLate:
                 newer = len(posts(proxy))
                 await until(lambda: any(one.status == 200 for one in posts(proxy)[newer:]), "the newer state is told")
                 await here.post_to(alertmanager.url, given_up.body)
-                await until(lambda: count_of(here, 1 if fires else 0), "what was given up is done", 1.0)
-                await until(lambda: count_of(here, 0 if fires else 1), "it is put right", 15.0)
+                await until(lambda: count_of(here, 1 if fires else 0), "what was given up is done", 10.0)
+                await until(lambda: count_of(here, 0 if fires else 1), "it is put right", 60.0)
 
 
 def is_firing(request: Request) -> bool:

@@ -24,7 +24,7 @@ from shared.streams import CHECK_RESULTS, CONFIGURATION
 from shared.targets import Target
 
 
-async def eventually(look: Callable[[], Any], what: str, timeout_seconds: float = 15.0) -> Any:
+async def eventually(look: Callable[[], Any], what: str, timeout_seconds: float = 60.0) -> Any:
     """Look again and again until something is there; awaits what is awaitable."""
     async with asyncio.timeout(timeout_seconds):
         while True:

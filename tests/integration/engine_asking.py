@@ -111,10 +111,10 @@ def knows_nothing(error: BaseException, password: str | None) -> None:
 
 @contextlib.contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """See that something takes no longer."""
+    """See that something ends by itself: on a quiet machine in this time, on a busy one in ten times as much."""
     began = time.monotonic()
     yield
-    assert time.monotonic() - began < seconds
+    assert time.monotonic() - began < 10 * seconds
 
 
 @dataclass

@@ -47,7 +47,7 @@ def unique(name: str) -> str:
     return f"{name}-{os.getpid()}-{next(_numbers)}"
 
 
-async def until(look: Callable[[], Any], what: str, seconds: float = 20.0) -> Any:
+async def until(look: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
     """Look again and again until it is so, and return what was seen."""
     try:
         async with asyncio.timeout(seconds):

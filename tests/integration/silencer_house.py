@@ -34,7 +34,7 @@ from shared.subjects import ResultSubject
 from shared.targets import Target
 
 
-async def eventually(look: Callable[[], Any], what: str, timeout_seconds: float = 20.0) -> Any:
+async def eventually(look: Callable[[], Any], what: str, timeout_seconds: float = 60.0) -> Any:
     """Look again and again until something is there; awaits what is awaitable."""
     seen = None
     try:

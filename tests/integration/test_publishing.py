@@ -168,7 +168,10 @@ async def test_without_an_acknowledgement_it_gives_up_in_time(start_nats: StartN
         assert time.monotonic() - began < 15
 
 
-async def test_one_try_never_takes_longer_than_the_time_for_all(start_nats: StartNats) -> None:
+async def test_one_try_never_takes_longer_than_the_time_for_all(
+    start_nats: StartNats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "ANSWER_SECONDS", 60.0)
     server = start_nats()
     async with connected(server) as (_, jetstream):
         await jetstream.add_stream(STREAM)
@@ -176,7 +179,7 @@ async def test_one_try_never_takes_longer_than_the_time_for_all(start_nats: Star
         began = time.monotonic()
         with pytest.raises(PublishUnconfirmed):
             await publish(jetstream, "s.a", b"x", retry_seconds=0.5)
-        assert time.monotonic() - began < publishing.ANSWER_SECONDS - 1
+        assert time.monotonic() - began < 30
 
 
 async def test_an_election_that_takes_too_long_is_unconfirmed_too(start_nats: StartNats) -> None:

@@ -86,7 +86,9 @@ async def test_script_runs_and_its_outcome_comes_back_whole() -> None:
         " 'labels': {'l': docs[0][0]['v']}, 'read_more_url': '/x'}]\n"
     )
     async with Sandbox(workers=1) as sandbox:
+        begun = time.monotonic()
         outcome = await sandbox.run(ScriptJob("c", script, 2, [[{"v": "é\udcff\U0001f600"}]], with_branches=True))
+        seconds = time.monotonic() - begun
     (finding,) = outcome.findings
     assert (finding.summary, finding.description, finding.severity) == ("s", "d", "error")
     assert (finding.labels, finding.read_more_url) == ({"l": "é\udcff\U0001f600"}, "/x")
@@ -95,7 +97,7 @@ async def test_script_runs_and_its_outcome_comes_back_whole() -> None:
     ]
     assert [(each.line, each.way, each.times) for each in outcome.branches] == [(1, "called", 1)]
     assert outcome.error is None
-    assert 0 < outcome.duration_ms < 1000
+    assert 0 < outcome.duration_ms <= 1000 * seconds
 
 
 async def test_error_of_a_script_comes_back_with_what_it_printed() -> None:
@@ -151,11 +153,12 @@ async def test_same_script_is_compiled_once_and_another_is_not_taken_for_it() ->
     async with Sandbox(workers=1, spares=0) as sandbox:
         slow = "".join(f"def f{number}(x):\n  return x % {number + 1}\n" for number in range(2000))
         first = await sandbox.run(ScriptJob("c", slow + QUICK, 2, []))
-        again = await sandbox.run(ScriptJob("c", slow + QUICK, 2, []))
+        again = [await sandbox.run(ScriptJob("c", slow + QUICK, 2, [])) for _ in range(5)]
         other = await sandbox.run(ScriptJob("c", f"{slow}{ENTRY}  return []\n", 2, []))
-    assert first.findings == again.findings
+    assert all(outcome.findings == first.findings for outcome in again)
     assert other.findings == ()
-    assert again.duration_ms < first.duration_ms / 3
+    # The least of them: a busy machine may halt any one.
+    assert min(outcome.duration_ms for outcome in again) < first.duration_ms / 3
 
 
 async def test_cancelled_job_leaves_no_process_behind() -> None:
@@ -256,7 +259,7 @@ def has_nothing_of_the_checkers(pid: int) -> None:
 
 
 async def test_close_is_prompt_and_leaves_no_process() -> None:
-    async with Sandbox(workers=3) as sandbox:
+    async with Sandbox(workers=3, limits=ScriptLimits(seconds=60.0)) as sandbox:
         running = [asyncio.create_task(sandbox.run(endless())) for _ in range(5)]
         await until_busy(3)
         assert len(processes()) == 4
@@ -264,7 +267,7 @@ async def test_close_is_prompt_and_leaves_no_process() -> None:
         await sandbox.close()
         assert processes() == set()
         outcomes = await asyncio.gather(*running)
-    assert time.monotonic() - begun < 5.0, "it waited for the scripts"
+    assert time.monotonic() - begun < 30.0, "it waited for the scripts"
     assert sum("ended from outside" in (outcome.error or "") for outcome in outcomes) == 3
     assert sum(outcome.error == "the sandbox for scripts is closed" for outcome in outcomes) == 2
     assert (await sandbox.run(quick())).error == "the sandbox for scripts is closed"
