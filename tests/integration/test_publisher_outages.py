@@ -48,7 +48,7 @@ class TestAlertmanagers:
             first = await here.alert()
             server.process.kill()
             server.process.restart()
-            assert (await here.alert(seconds=5.0)).starts_at == first.starts_at
+            assert (await here.alert()).starts_at == first.starts_at
 
     async def test_it_tells_since_when_a_silent_result_fires_and_hears_it_back_when_it_lost_it(
         self, start_nats: StartNats, start_alertmanager: StartAlertmanager
@@ -89,11 +89,11 @@ class TestAlertmanagers:
             assert (await here.alert(0)).fingerprint == (await here.alert(1)).fingerprint
             second.process.kill()
             await here.verdict()
-            await here.no_alerts(0, seconds=2.0)
+            await here.no_alerts(0)
             assert any(second.url in problem for problem in await until(stage.problems, "a problem"))
             second.process.restart()
             await here.verdict(finding("another time"))
-            await here.alert(0, seconds=2.0)
+            await here.alert(0)
             await here.alert(1)
 
     async def test_one_that_is_named_later_gets_everything_and_one_no_longer_named_nothing(
@@ -128,19 +128,19 @@ class TestAlertsLeftBehind:
         async with here.publisher():
             alert = await here.alert()
             await asyncio.sleep(3.5)  # longer than its own lease
-            again = await here.alert(seconds=0.5)
+            (again,) = await here.alerts()
             assert again.fingerprint == alert.fingerprint
             assert again.starts_at == alert.starts_at
             assert "unconfirmed_since" in again.annotations
             await here.verdict()
-            await here.no_alerts(seconds=2.0)
+            await here.no_alerts()
 
     async def test_it_ends_when_its_target_is_removed(self, here: Desk) -> None:
         await here.post_as_ours()
         async with here.publisher():
             await here.alert()
             await here.remove_target()
-            await here.no_alerts(seconds=2.0)
+            await here.no_alerts()
 
     async def test_it_ends_when_nothing_decides_for_too_long(self, here: Desk) -> None:
         await here.post_as_ours()
@@ -152,7 +152,7 @@ class TestAlertsLeftBehind:
         await here.post_as_ours()
         await here.verdict()
         async with here.publisher():
-            await here.no_alerts(seconds=2.0)
+            await here.no_alerts()
 
     async def test_alerts_of_others_are_left_alone(self, here: Desk) -> None:
         name = unique("other")
@@ -182,13 +182,13 @@ class TestCutOffFromNats:
             server.process.kill()
             await until(stage.problems, "the publisher says that it is cut off")
             await asyncio.sleep(6.0)  # longer than the lease
-            again = await here.alert(seconds=0.1)
+            (again,) = await here.alerts()
             assert (again.fingerprint, again.starts_at) == (first.fingerprint, first.starts_at)
             server.process.restart()
             await until(lambda: not stage.problems(), "all is well again", seconds=30)
             await until(lambda: here.client.is_connected, "the test is connected again")
             await here.verdict()
-            await here.no_alerts(seconds=3.0)
+            await here.no_alerts()
 
     async def test_what_another_replica_extends_is_not_touched(
         self, start_nats: StartNats, alertmanager: EmbeddedServer
@@ -268,7 +268,7 @@ class TestReplicas:
                 await here.alert()
                 os.kill(process.pid, signal.SIGSTOP)
                 await here.verdict()
-                await here.no_alerts(seconds=2.0)
+                await here.no_alerts()
                 os.kill(process.pid, signal.SIGCONT)
                 deadline = now() + dt.timedelta(seconds=3)
                 while now() < deadline:
@@ -289,7 +289,7 @@ class TestReplicas:
                     await here.re_sent()
                     assert (await here.alert()).starts_at == first.starts_at
                     await here.verdict()
-                    await here.no_alerts(seconds=2.0)
+                    await here.no_alerts()
 
 
 class AlwaysCurrent(Current):
