@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
 
 from shared.errors import StreamCutOff
 from shared.following import Follower
@@ -57,10 +58,11 @@ async def begin_all_at(whole: Whole, cluster: Cluster, number: int, **environmen
         await link.join()
 
 
-async def leads(whole: Whole, stream: str) -> str | None:
-    """Return the leader of a stream."""
-    information = await whole.pipeline.fleet.jetstream.stream_info(stream)
-    return information.cluster.leader if information.cluster else None
+async def leader_of(jetstream: JetStreamContext, stream: str) -> int | None:
+    """Return the number of the server that leads a stream; None while none does."""
+    information = await jetstream.stream_info(stream)
+    name = information.cluster.leader if information.cluster else None
+    return int(name.removeprefix("n")) if name else None
 
 
 async def make_leader(whole: Whole, number: int, *names: str) -> None:
@@ -70,7 +72,7 @@ async def make_leader(whole: Whole, number: int, *names: str) -> None:
         wish = json.dumps({"placement": {"preferred": f"n{number}"}}).encode()
 
         async def does_lead(name: str = name, wish: bytes = wish) -> bool:
-            if await leads(whole, name) == f"n{number}":
+            if await leader_of(whole.pipeline.fleet.jetstream, name) == number:
                 return True
             await client.request(f"$JS.API.STREAM.LEADER.STEPDOWN.{name}", wish, timeout=5)
             return False
@@ -115,9 +117,8 @@ async def test_whoever_asks_a_leader_that_is_cut_off_from_the_others_alone_does_
     read: list[bytes] = []
     everywhere = ",".join(cluster.direct_urls)
     async with fleet_on(everywhere, COUNT) as anywhere:
-        information = await anywhere.jetstream.stream_info(CHECK_RESULTS)
-        assert information.cluster is not None
-        number = int((information.cluster.leader or "").removeprefix("n"))
+        number = await leader_of(anywhere.jetstream, CHECK_RESULTS)
+        assert number is not None
         others = ",".join(url for at, url in enumerate(cluster.direct_urls) if at != number)
         async with fleet_on(cluster.direct_urls[number], COUNT) as there, fleet_on(others, COUNT) as elsewhere:
             follower = Follower(
@@ -149,9 +150,8 @@ async def test_whoever_asks_a_leader_that_is_cut_off_from_the_others_alone_does_
 async def test_a_stage_that_begins_while_a_member_is_still_behind_reads_all_there_is(cluster: Cluster) -> None:
     """Any member may serve a reader, and one that was cut off has no more than it had then for a moment."""
     async with fleet_on(",".join(cluster.direct_urls), COUNT) as anywhere:
-        information = await anywhere.jetstream.stream_info(CHECK_RESULTS)
-        assert information.cluster is not None
-        leader = int((information.cluster.leader or "").removeprefix("n"))
+        leader = await leader_of(anywhere.jetstream, CHECK_RESULTS)
+        assert leader is not None
     behind = (leader + 1) % COUNT
     others = ",".join(url for at, url in enumerate(cluster.direct_urls) if at != behind)
     async with fleet_on(others, COUNT) as elsewhere:

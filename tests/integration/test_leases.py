@@ -162,7 +162,7 @@ async def test_the_keeper_of_a_lost_lease_says_so_once(start_nats: StartNats, sh
         lease = await taken(jetstream, "one")
         lost: list[str] = []
         lease.revision -= 1  # as if another had taken it over
-        await asyncio.wait_for(keep(jetstream, lease, lambda: lost.append("lost")), 5)
+        await asyncio.wait_for(keep(jetstream, lease, lambda: lost.append("lost")), 30)
         assert lost == ["lost"]
 
 
