@@ -4,7 +4,7 @@ PYTHON ?=
 ONCE ?=
 TESTS ?= tests
 # More than cores: most tests wait for a server, a lease or a clock.
-WORKERS ?= 4
+WORKERS ?= 6
 SOAK_MINUTES ?= 10
 SEED ?=
 CLUSTER ?=

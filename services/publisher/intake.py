@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import structlog
-from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from services.publisher import broken, telemetry
@@ -20,7 +19,7 @@ from services.publisher.ledger import Ledger
 from services.publisher.received import read_result
 from shared.addressed import require
 from shared.configuration import Change
-from shared.errors import MessageRefused, StreamMissing
+from shared.errors import MessageRefused
 from shared.following import Stored
 from shared.handling import AWAY
 from shared.reading import message_at, present_message
@@ -151,7 +150,7 @@ class Intake:
         while self._left_out and self._broken_bytes < MOST_BROKEN_BYTES / 2:
             try:
                 stored = await message_at(self._jetstream, CHECK_RESULTS, self._left_out[0])
-            except (StreamMissing, NatsError, TimeoutError) as away:
+            except AWAY as away:
                 log.warning("broken results wait", results=len(self._left_out), reason=str(away) or type(away).__name__)
                 await asyncio.sleep(1.0)
                 continue

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
-from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from services.scheduler.asking import Asker
@@ -22,7 +21,7 @@ from services.scheduler.slot_bucket import SlotBucket
 from services.scheduler.telemetry import NEXT_WAKE_UP, REFUSED, TARGETS, UNITS
 from shared import subjects
 from shared.configuration import Change
-from shared.errors import StreamMissing
+from shared.handling import AWAY
 from shared.reading import last_sequence
 from shared.stage import FollowedConfiguration
 from shared.streams import CHECK_RESULTS, CHECK_RUNS
@@ -83,7 +82,7 @@ class Scheduler:
             while True:
                 try:
                     await self.look()
-                except (StreamMissing, NatsError, TimeoutError) as away:
+                except AWAY as away:
                     self._fail(str(away) or f"NATS does not answer ({type(away).__name__})")
                 await self._sleep()
         finally:
@@ -121,7 +120,7 @@ class Scheduler:
         while True:
             try:
                 return await self.bucket.start()
-            except (StreamMissing, NatsError, TimeoutError) as away:
+            except AWAY as away:
                 self._fail(str(away) or type(away).__name__)
                 await asyncio.sleep(WAIT_SECONDS)
 

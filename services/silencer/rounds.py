@@ -26,13 +26,14 @@ from shared import leases
 from shared.alertmanager_errors import AlertmanagerError, SilenceRefused
 from shared.ending import end
 from shared.errors import LeaseLost, PublishUnconfirmed, StreamMissing
+from shared.handling import AWAY
 from shared.leases import Lease
 from shared.mutes import SilenceMade
 
 log = structlog.get_logger(__name__)
 
 LEASE_POLL_SECONDS = 0.1
-PASSING = (NatsError, TimeoutError, StreamMissing, PublishUnconfirmed, ResultContested, LeaseLost)
+PASSING = (*AWAY, ResultContested, LeaseLost)
 """NATS is away, or another silencer was quicker: the round is gone through again."""
 
 

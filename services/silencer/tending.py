@@ -9,7 +9,6 @@ import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
-from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from services.silencer import telemetry
@@ -20,7 +19,8 @@ from services.silencer.memory import Memory
 from services.silencer.results import needs_lookup, settled, tended
 from services.silencer.wanted import Mute, Wanted
 from shared.configuration import Configuration, Muting
-from shared.errors import PublishUnconfirmed, ScheduleRefused, StreamMissing
+from shared.errors import ScheduleRefused
+from shared.handling import AWAY
 from shared.mutes import DEFAULT_MUTE, LONGEST_MUTE, MuteResult
 from shared.schedules import parse_duration
 from shared.stage import FollowedConfiguration
@@ -78,7 +78,7 @@ class Tending:
             try:
                 if not await self.go_round():
                     pause_seconds = every_seconds
-            except (NatsError, TimeoutError, StreamMissing, PublishUnconfirmed, ResultContested) as passing:
+            except (*AWAY, ResultContested) as passing:
                 log.warning("tending was given up", reason=str(passing) or type(passing).__name__)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_seconds):
