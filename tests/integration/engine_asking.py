@@ -124,6 +124,8 @@ class Wire:
     server_port: int
     port: int = 0
     is_stalled: bool = False
+    lets_in: bool = True
+    """Otherwise whoever connects anew is left to wait."""
     passed_bytes: int = 0
     garbled: tuple[bytes, bytes] | None = None
     """What either side says, and what arrives instead."""
@@ -139,6 +141,9 @@ class Wire:
         self._moved.set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self.lets_in:
+            self._writers.append(writer)
+            return
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.server_port)
         self._writers += [writer, server_writer]
         for source, sink in ((reader, server_writer), (server_reader, writer)):

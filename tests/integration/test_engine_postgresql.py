@@ -350,6 +350,16 @@ async def test_ten_million_rows_are_cut_at_the_limit_without_being_held(postgres
         assert len(await ask.rows(SELECT, "g FROM generate_series(1, 1000) g")) == 1000
 
 
+async def test_too_many_rows_are_cut_although_the_server_can_not_be_asked_to_cancel(postgresql: DatabaseServer) -> None:
+    async with wire(postgresql) as proxy, asking(login_to(postgresql, port=proxy.port), rows=1000) as ask:
+        proxy.lets_in = False  # which is how a cancellation comes: as another connection
+        with pytest.raises(ResultTooLarge, match="more than 1000 rows"):
+            await ask(SELECT, "generate_series(1, 10000000) AS n, repeat('x', 100) AS filler")
+        assert proxy.passed_bytes < 40_000_000
+        proxy.lets_in = True
+        assert await ask.rows(SELECT, "1 AS one") == [{"one": 1}]
+
+
 async def test_rows_of_bytes_are_cut_at_the_limit(postgresql: DatabaseServer) -> None:
     async with asking(login_to(postgresql), bytes=1_000_000) as ask:
         with pytest.raises(ResultTooLarge, match="more than 1000000 bytes"):
