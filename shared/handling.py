@@ -30,8 +30,10 @@ FULL_SECONDS = 60.0
 """How long a stage is unready after a stream had no room, unless the next message goes well: longer than until the same
 is tried again.
 """
-AWAY_SECONDS = 5.0
-"""And after NATS did not answer: that it is there again is known by other signs, and the message may be another's."""
+AWAY_SECONDS = 8.0
+"""And after NATS did not answer: until the next try has waited for an acknowledgement, too. That NATS is there again is
+known by other signs, and the message may be another's.
+"""
 RETRY_SECONDS = 1.0
 """Until it is asked again."""
 _MOST_REMEMBERED = 1000

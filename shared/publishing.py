@@ -6,9 +6,12 @@ was lost". Plain core publishing would lose messages in silence, so nothing of o
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from weakref import WeakKeyDictionary
 
 import stamina
+import structlog
+from nats.aio.client import Client
 from nats.errors import ConnectionClosedError, NoRespondersError, OutboundBufferLimitError, StaleConnectionError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext, api
@@ -47,6 +50,11 @@ PASSING = (
     AnotherWriteUnderWay,
 )
 """Failures that pass by themselves: no leader, no connection, no answer in time, another write before ours."""
+
+_waiting: WeakKeyDictionary[Client, dict[object, tuple[float, str]]] = WeakKeyDictionary()
+"""What each connection has not stored yet, though it was tried: since when, and what."""
+
+log = structlog.get_logger(__name__)
 
 
 async def publish(
@@ -91,18 +99,22 @@ async def publish(
             raise
 
     try:
-        with contextlib.suppress(*PASSING):
+        try:
             return await send()  # nearly always the only try, so it is spared what retrying costs
-        async for attempt in stamina.retry_context(
-            on=PASSING,
-            attempts=None,
-            timeout=max(0.1, give_up_at - time.monotonic()),
-            wait_initial=0.05,
-            wait_max=2.0,
-            wait_jitter=0.1,
-        ):
-            with attempt:
-                return await send()
+        except PASSING as passing:
+            why = _reason(passing, expected)
+        log.warning("a message is not stored yet, trying again", subject=subject, reason=why)
+        with _told(jetstream, f"{subject}: no acknowledgement ({why})", give_up_at - retry_seconds):
+            async for attempt in stamina.retry_context(
+                on=PASSING,
+                attempts=None,
+                timeout=max(0.1, give_up_at - time.monotonic()),
+                wait_initial=0.05,
+                wait_max=2.0,
+                wait_jitter=0.1,
+            ):
+                with attempt:
+                    return await send()
     except PASSING as passing:  # before APIError, of which one of them is a kind
         message = f"{subject}: no acknowledgement within {retry_seconds:g} s ({_reason(passing, expected)})"
         raise PublishUnconfirmed(message) from None
@@ -118,11 +130,36 @@ async def publish(
     raise AssertionError("unreachable")  # pragma: no cover
 
 
+def problems(client: Client) -> list[str]:
+    """Return what a connection could not store for longer than one try takes, for people. NATS 2.15 answers nothing
+    while its disk is full, and stores nothing afterwards until it is started anew: then this is the only sign.
+    """
+    now = time.monotonic()
+    told = [what for since, what in _waiting.get(client, {}).values() if now - since >= ANSWER_SECONDS]
+    if not told:
+        return []
+    many = f"{len(told)} messages are" if len(told) > 1 else "a message is"
+    return [f"{many} not stored for {ANSWER_SECONDS:g} s or longer: {told[0]}"]
+
+
+@contextlib.contextmanager
+def _told(jetstream: JetStreamContext, what: str, since: float) -> Iterator[None]:
+    """Let ``problems`` tell of a message while it is tried."""
+    own, message = _waiting.setdefault(jetstream._nc, {}), object()  # noqa: SLF001
+    own[message] = since, what
+    try:
+        yield
+    finally:
+        del own[message]
+
+
 def _reason(passing: Exception, stream: str | None) -> str:
     reason = type(passing).__name__
     if stream is not None and isinstance(passing, NoStreamResponseError):
         # Nobody answers for a stream that has no leader at the moment either.
         return f"{reason}; does {stream} exist? Run: watchword init"
+    if isinstance(passing, NatsTimeoutError | asyncio.TimeoutError):
+        return f"{reason}; is NATS frozen, or its disk full?"
     return reason
 
 

@@ -17,7 +17,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
-from shared import connecting, telemetry
+from shared import connecting, publishing, telemetry
 from shared.addressed import refusal
 from shared.broker import make_broker
 from shared.configuration import Change, Configuration
@@ -131,6 +131,7 @@ class Stage:
         found = self.subscriptions.problems() if self.subscriptions.has_slots else []
         if self.configuration is not None and self.configuration.problem:
             found.append(self.configuration.problem)
+        found += publishing.problems(self.client)
         for ask in self.more_problems:
             found += ask()
         found += [f"{task.get_name()} ended" for task in self._tasks if task.done()]

@@ -8,6 +8,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any, Literal, TextIO
 
+import stamina.instrumentation
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -65,6 +66,8 @@ def configure_logging(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _without_noise, renderer],
         )
     )
+    # ``publishing.py`` says what is tried again; stamina would say no more than that something is.
+    stamina.instrumentation.set_on_retry_hooks(())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -13,7 +13,7 @@ from shared import publishing
 from shared.errors import PublishRefused, PublishUnconfirmed, StreamFull
 from shared.publishing import publish
 from tests.conftest import StartNats
-from tests.integration.nats_clients import connected
+from tests.integration.nats_clients import connected, until
 
 STREAM = api.StreamConfig(name="S", subjects=["s.>"], allow_direct=True)
 
@@ -158,6 +158,27 @@ async def test_it_outlasts_a_restart_of_the_server_and_stores_once(start_nats: S
         server.process.start()
         await asyncio.gather(*pending)
         assert await messages(jetstream) == 20
+
+
+async def test_what_waits_for_its_acknowledgement_longer_than_one_try_is_told_until_it_has_it(
+    start_nats: StartNats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "ANSWER_SECONDS", 0.3)
+    server = start_nats()
+    async with connected(server) as (client, jetstream):
+        await jetstream.add_stream(STREAM)
+        await publish(jetstream, "s.a", b"before")
+        assert publishing.problems(client) == []
+        server.process.pause()
+        pending = [asyncio.create_task(publish(jetstream, f"s.{number}", b"x")) for number in range(2)]
+        await until(lambda: publishing.problems(client), "it says so")
+        await until(lambda: "2 messages are" in publishing.problems(client)[0], "it says so of both")
+        reason = "TimeoutError; is NATS frozen, or its disk full?"
+        said = f"2 messages are not stored for 0.3 s or longer: s.0: no acknowledgement ({reason})"
+        assert publishing.problems(client) == [said]
+        server.process.resume()
+        await asyncio.gather(*pending)
+        assert publishing.problems(client) == []
 
 
 async def test_without_an_acknowledgement_it_gives_up_in_time(start_nats: StartNats) -> None:

@@ -19,7 +19,7 @@ from nats.js import JetStreamContext
 from pydantic import SecretStr
 
 from examples.servers.certificates import write_certificates
-from shared import connecting, subjects
+from shared import connecting, publishing, subjects
 from shared.configuration import Change
 from shared.declaring import declare
 from shared.errors import NatsUnavailable, ServerTooOld
@@ -169,6 +169,23 @@ async def test_a_task_that_ends_makes_the_stage_unready(start_nats: StartNats) -
         async with started(application):
             stage.spawn(break_down(), "another task")
             await until(lambda: stage.problems() == ["another task ended"], "it says so")
+
+
+async def test_a_stage_that_can_store_nothing_is_unready_while_it_tries(
+    start_nats: StartNats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "ANSWER_SECONDS", 0.3)
+    server = start_nats()
+    async with connected(server, is_declared=True):
+        application, stage, _ = a_stage(server)
+        async with started(application):
+            await until(lambda: not stage.problems(), "it is ready")
+            server.process.pause()
+            storing = asyncio.create_task(publishing.publish(stage.jetstream, "check.requested", b"{}"))
+            await until(lambda: any("check.requested" in said for said in stage.problems()), "it says so")
+            server.process.resume()
+            await storing
+            await until(lambda: not stage.problems(), "it is ready again")
 
 
 async def test_a_stage_serves_its_health(start_nats: StartNats) -> None:
