@@ -178,7 +178,7 @@ async def _leased(jetstream: JetStreamContext, what: str, holder: str) -> AsyncI
     patience_ends = time.monotonic() + 2 * leases.LEASE_SECONDS
     while (lease := await leases.take(jetstream, name, holder)) is None:
         if time.monotonic() > patience_ends:
-            message = f"another silencer holds the lease on {what} for long"
+            message = f"the lease on {what} does not come free: another silencer holds it, or NATS stores nothing"
             raise LeaseLost(message)
         await asyncio.sleep(LEASE_POLL_SECONDS)
     held = lease
