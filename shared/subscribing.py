@@ -19,7 +19,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
-from nats.js.errors import NotFoundError
+from nats.js.errors import APIError, NotFoundError
 
 from shared.declaring import ensure_consumer
 from shared.ending import end
@@ -64,8 +64,11 @@ class _Gate:
         except (NatsTimeoutError, TimeoutError):
             messages = []
         except (NatsError, OSError) as failed:
-            # Told by readiness, healed by the watch; without a pause this would be a hot loop.
-            self.problem = f"can't fetch: {str(failed) or type(failed).__name__}"
+            # Told by readiness, healed by the watch; without a pause this would be a hot loop. Of a bare status nats-py
+            # makes an error whose words are None, None and None.
+            is_bare = isinstance(failed, APIError) and failed.description is None
+            words = "" if is_bare else str(failed)
+            self.problem = f"can't fetch: {words or type(failed).__name__}"
             await asyncio.sleep(0.5)
             return []
         self.problem = None

@@ -7,11 +7,18 @@ their own choice whether they live: until they know, a part of what clients ask 
 import asyncio
 import contextlib
 import dataclasses
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+
 from tests.faults.links import LOCALHOST, Link
+from tests.faults.small_disk import SmallDisk, nats_on
+from tests.integration.checker_fleet import eventually
 from tests.soak.children import free_port
 from watchword.embedded import EmbeddedServer, NatsSettings, embedded_nats
 
@@ -67,8 +74,8 @@ class Cluster:
 
 
 @contextlib.asynccontextmanager
-async def cluster_in(folder: Path) -> AsyncIterator[Cluster]:
-    """Start a cluster, and end it after the block."""
+async def cluster_in(folder: Path, disk: SmallDisk | None = None) -> AsyncIterator[Cluster]:
+    """Start a cluster, and end it after the block. A disk is that of the first server."""
     async with contextlib.AsyncExitStack() as stack:
         client_ports = [free_port() for _ in range(COUNT)]
         route_ports = [free_port() for _ in range(COUNT)]
@@ -90,10 +97,33 @@ async def cluster_in(folder: Path) -> AsyncIterator[Cluster]:
                 f'advertise: "{NOWHERE}", pool_size: -1, ping_interval: 2s, routes: [{to_others}] }}'
             )
             plain = NatsSettings(folder / f"nats-{number}", port=client_ports[number], server_name=f"n{number}")
-            servers.append(embedded_nats(dataclasses.replace(plain, extra_configuration=configuration)))
+            settings = dataclasses.replace(plain, extra_configuration=configuration)
+            servers.append(nats_on(disk, settings) if disk and number == 0 else embedded_nats(settings))
         for server in servers:
             server.process.spawn()
             stack.callback(server.process.kill)
         for server in servers:
             await asyncio.to_thread(server.process.wait_until_ready)  # the links live in this loop
         yield Cluster(servers, clients, routes)
+
+
+async def leader_of(jetstream: JetStreamContext, stream: str) -> int | None:
+    """Return the number of the server that leads a stream; None while none does."""
+    information = await jetstream.stream_info(stream)
+    name = information.cluster.leader if information.cluster else None
+    return int(name.removeprefix("n")) if name else None
+
+
+async def make_leader(client: Client, number: int, *names: str) -> None:
+    """Have a server lead these streams."""
+    wish = json.dumps({"placement": {"preferred": f"n{number}"}}).encode()
+    for name in names:
+
+        async def does_lead(name: str = name) -> bool:
+            with contextlib.suppress(NatsError, TimeoutError):  # while the members agree
+                if await leader_of(client.jetstream(), name) == number:
+                    return True
+                await client.request(f"$JS.API.STREAM.LEADER.STEPDOWN.{name}", wish, timeout=5)
+            return False
+
+        await eventually(does_lead, f"n{number} leads {name}")

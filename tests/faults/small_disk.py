@@ -4,12 +4,16 @@ namespaces are allowed.
 """
 
 import contextlib
+import dataclasses
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from watchword.embedded import EmbeddedServer, NatsSettings, nats_process
+from watchword.processes import LOCALHOST, ServerProcess
 
 _MOUNT = 'mount -t tmpfs -o "size=$1" watchword "$2" && echo mounted && exec sleep infinity'
 _CHUNK = bytes(4096)
@@ -41,6 +45,13 @@ class SmallDisk:
     @property
     def _filler(self) -> Path:
         return Path(f"/proc/{self.holder}/root{self.folder}/filler")
+
+
+def nats_on(disk: SmallDisk, settings: NatsSettings) -> EmbeddedServer:
+    """Return a NATS server that stores on a small disk, not started yet; the disk is the folder of its streams."""
+    plan = nats_process(settings).plan
+    process = ServerProcess(dataclasses.replace(plan, command=lambda port: disk.within(plan.command(port))))
+    return EmbeddedServer(process, f"nats://{LOCALHOST}:{{port}}")
 
 
 @contextlib.contextmanager

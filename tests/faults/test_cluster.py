@@ -5,7 +5,6 @@ the others alone; what was acknowledged is there, and when it comes back it brin
 
 import asyncio
 import contextlib
-import json
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,14 +12,13 @@ from typing import Any
 
 import pytest
 from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
 
 from shared.errors import StreamCutOff
 from shared.following import Follower
 from shared.publishing import publish
 from shared.streams import CHECK_RESULTS, CHECK_RUNS, streams
 from tests.conftest import StartAlertmanager
-from tests.faults.cluster import COUNT, Cluster, cluster_in
+from tests.faults.cluster import COUNT, Cluster, cluster_in, leader_of, make_leader
 from tests.faults.snapshots import put_all_back, save_all
 from tests.faults.truth import Truth
 from tests.faults.whole import MUTED, STAGES, STEADY, Whole
@@ -58,28 +56,6 @@ async def begin_all_at(whole: Whole, cluster: Cluster, number: int, **environmen
         await link.join()
 
 
-async def leader_of(jetstream: JetStreamContext, stream: str) -> int | None:
-    """Return the number of the server that leads a stream; None while none does."""
-    information = await jetstream.stream_info(stream)
-    name = information.cluster.leader if information.cluster else None
-    return int(name.removeprefix("n")) if name else None
-
-
-async def make_leader(whole: Whole, number: int, *names: str) -> None:
-    """Have a server lead these streams."""
-    client = whole.pipeline.fleet.client
-    for name in names:
-        wish = json.dumps({"placement": {"preferred": f"n{number}"}}).encode()
-
-        async def does_lead(name: str = name, wish: bytes = wish) -> bool:
-            if await leader_of(whole.pipeline.fleet.jetstream, name) == number:
-                return True
-            await client.request(f"$JS.API.STREAM.LEADER.STEPDOWN.{name}", wish, timeout=5)
-            return False
-
-        await whole.until(does_lead, f"n{number} leads {name}")
-
-
 async def stays_as_it_is(whole: Whole, rows: set[int], seconds: float) -> None:
     """See for a while that nothing comes, and nothing ends."""
     until = time.monotonic() + seconds
@@ -92,7 +68,7 @@ async def test_the_server_that_leads_and_that_all_hang_on_is_cut_off_and_comes_b
 ) -> None:
     whole = whole_cluster
     await begin_all_at(whole, cluster, 0)
-    await make_leader(whole, 0, CHECK_RESULTS, CHECK_RUNS)
+    await make_leader(whole.pipeline.fleet.client, 0, CHECK_RESULTS, CHECK_RUNS)
     async with whole.steady():
         whole.truth.weaken(3)
         acknowledged = [await whole.check()]
@@ -204,7 +180,7 @@ async def test_the_server_that_all_hang_on_is_cut_off_from_the_others_but_not_fr
     times = {"WATCHWORD_RESEND_SECONDS": "2", "WATCHWORD_SHORTEST_LEASE_SECONDS": f"{LEASE_SECONDS}"}
     async with whole_on(others, start_alertmanager(), tmp_path, truth, place, replicas=COUNT) as whole:
         await begin_all_at(whole, cluster, 0, WATCHWORD_NATS_URL=cluster.url, **times)
-        await make_leader(whole, 0, *(config.name or "" for config in streams()))
+        await make_leader(whole.pipeline.fleet.client, 0, *(config.name or "" for config in streams()))
         async with whole.steady():
             cluster.cut_off_from_the_others(0)
             truth.weaken(3)
@@ -230,7 +206,7 @@ async def test_each_server_in_turn_is_killed_and_comes_back(
     async with whole.steady():
         acknowledged = []
         for number in range(COUNT):
-            await make_leader(whole, number if is_leader else (number + 1) % COUNT, *names)
+            await make_leader(whole.pipeline.fleet.client, number if is_leader else (number + 1) % COUNT, *names)
             acknowledged.append(await whole.check())
             cluster.servers[number].process.kill()
             acknowledged.append(await whole.check())
