@@ -10,6 +10,8 @@ SEED ?=
 CLUSTER ?=
 
 export PYTHON
+# Where nothing compiled is kept, each of the many processes that tests start would compile our modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 run := .venv/bin/python
 
 .PHONY: help setup servers demo test check versions docs faults soak bench clean
