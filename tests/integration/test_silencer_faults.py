@@ -193,7 +193,7 @@ async def test_one_that_hangs_delays_no_other(place: House, alertmanager: Embedd
 
     silent = await asyncio.start_server(hang, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
-    await place.configure(single(alertmanager, "good"), Alertmanager(name="silent", urls=(url,)))
+    await place.configure(Alertmanager(name="before good", urls=(url,)), single(alertmanager, "good"))
     async with silent, place.silencer(alertmanager_timeout_seconds=10.0):
         mute_id = await place.ask(target=target)
 
