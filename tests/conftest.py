@@ -5,6 +5,7 @@ was. A test that kills, restarts or reconfigures a server starts its own with ``
 the context managers of ``examples.servers``.
 """
 
+import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
@@ -30,6 +31,7 @@ from tests.integration.library_proofs.ledger import (  # noqa: F401 (hooks: ever
     pytest_terminal_summary,
     pytest_testnodedown,
 )
+from watchword import processes
 from watchword.embedded import (
     AlertmanagerSettings,
     EmbeddedServer,
@@ -45,6 +47,10 @@ hypothesis.settings.load_profile("busy")
 # A shell without job control lets what runs in its background ignore Ctrl-C, and so would every command that we start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A port is free until somebody binds it: so that no two workers choose the same, each has ports of its own.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+processes.FREE_PORTS = processes.FREE_PORTS[_WORKER :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
 
 StartNats = Callable[..., EmbeddedServer]
 StartAlertmanager = Callable[..., EmbeddedServer]

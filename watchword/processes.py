@@ -34,8 +34,9 @@ _POLL_SECONDS = 0.02
 _TAIL_LINES = 15
 # Below the range that the kernel gives to outgoing connections: such a connection could otherwise take the port of a
 # server that is being restarted.
-_FREE_PORTS = range(12_000, 32_000)
+FREE_PORTS = range(12_000, 32_000)
 _FREE_PORT_ATTEMPTS = 200
+_given_ports: set[int] = set()
 _TAIL_BYTES = 65_536
 
 
@@ -246,11 +247,15 @@ def is_port_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses now. It is not reserved: whoever binds first has it."""
+    """A port of 127.0.0.1 that nobody uses now, and that this process was never given before. It is not reserved: of
+    several processes whoever binds first has it.
+    """
     for _ in range(_FREE_PORT_ATTEMPTS):
-        if is_port_free(port := secrets.choice(_FREE_PORTS)):
+        port = secrets.choice(FREE_PORTS)
+        if port not in _given_ports and is_port_free(port):
+            _given_ports.add(port)
             return port
-    raise PortInUse(f"No port of {LOCALHOST} between {_FREE_PORTS.start} and {_FREE_PORTS.stop - 1} is free.")
+    raise PortInUse(f"No port of {LOCALHOST} between {FREE_PORTS.start} and {FREE_PORTS.stop - 1} is free.")
 
 
 def accepts_connections(port: int) -> bool:

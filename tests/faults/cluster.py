@@ -19,8 +19,8 @@ from nats.js import JetStreamContext
 from tests.faults.links import LOCALHOST, Link
 from tests.faults.small_disk import SmallDisk, nats_on
 from tests.integration.checker_fleet import eventually
-from tests.soak.children import free_port
 from watchword.embedded import EmbeddedServer, NatsSettings, embedded_nats
+from watchword.processes import free_port
 
 COUNT = 3
 NOWHERE = f"{LOCALHOST}:1"

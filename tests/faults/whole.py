@@ -22,8 +22,8 @@ from tests.e2e.processes import Pipeline
 from tests.faults.steady import Alerts, Seen, start_and_silences, staying
 from tests.faults.truth import SEES, Truth
 from tests.integration.checker_fleet import eventually
-from tests.soak.children import free_port
 from watchword.embedded import EmbeddedServer
+from watchword.processes import free_port
 
 STEADY, MUTED = 1, 2
 """The rows that stay weak: one that everybody sees, one under a mute."""

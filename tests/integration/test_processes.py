@@ -84,6 +84,10 @@ def test_server_on_a_free_port_keeps_it_over_restarts(plan_of: Callable[..., Ser
     assert is_port_free(port)
 
 
+def test_a_free_port_is_given_once() -> None:
+    assert len({free_port() for _ in range(300)}) == 300
+
+
 def test_free_ports_are_those_that_outgoing_connections_never_take() -> None:
     lowest, _ = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
     assert all(free_port() < lowest for _ in range(50))
