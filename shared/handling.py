@@ -14,6 +14,7 @@ import structlog
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
+from nats.js.errors import APIError
 
 from shared.addressed import require
 from shared.dead_letters import DeadLetter, bury
@@ -151,7 +152,7 @@ class Handling:
 
     def _note_away(self, away: Exception, stored: Stored, consumer: Consumer, tries: int) -> float:
         """Tell why a message waits, and return for how many seconds."""
-        why = str(away) or type(away).__name__
+        why = reason_of(away)
         is_full = isinstance(away, StreamFull)
         until = time.monotonic() + (FULL_SECONDS if is_full else AWAY_SECONDS)
         self._waiting[consumer.stream, consumer.name] = (f"messages wait: {why}", until)
@@ -179,6 +180,14 @@ class Handling:
         sequence = await bury(self._jetstream(), letter, stream_created=information.created)
         DEAD_LETTERS.labels(self._stage).inc()
         log.warning("refused a message", subject=stored.subject, reason=reason, dead_letter=sequence)
+
+
+def reason_of(error: Exception) -> str:
+    """Return an error's words, or its name where it has none. Of a bare status nats-py makes one whose words are None,
+    None and None.
+    """
+    is_bare = isinstance(error, APIError) and error.description is None
+    return (not is_bare and str(error)) or type(error).__name__
 
 
 def _retry_seconds(deliveries: int) -> float:

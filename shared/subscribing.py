@@ -19,12 +19,12 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import NotFoundError
 
 from shared.declaring import ensure_consumer
 from shared.ending import end
 from shared.errors import StreamDiffers, StreamMissing
-from shared.handling import MOST_DELIVERIES, Handle, Handling
+from shared.handling import MOST_DELIVERIES, Handle, Handling, reason_of
 from shared.streams import Consumer
 from shared.telemetry import HANDLING_SECONDS, MESSAGES
 
@@ -64,11 +64,8 @@ class _Gate:
         except (NatsTimeoutError, TimeoutError):
             messages = []
         except (NatsError, OSError) as failed:
-            # Told by readiness, healed by the watch; without a pause this would be a hot loop. Of a bare status nats-py
-            # makes an error whose words are None, None and None.
-            is_bare = isinstance(failed, APIError) and failed.description is None
-            words = "" if is_bare else str(failed)
-            self.problem = f"can't fetch: {words or type(failed).__name__}"
+            # Told by readiness, healed by the watch; without a pause this would be a hot loop.
+            self.problem = f"can't fetch: {reason_of(failed)}"
             await asyncio.sleep(0.5)
             return []
         self.problem = None
@@ -199,7 +196,7 @@ class Subscriptions:
                 except (StreamMissing, StreamDiffers) as missing:
                     self._problems[place] = str(missing)
                 except (NatsError, TimeoutError) as unreachable:
-                    self._problems[place] = f"{consumer.stream}: {str(unreachable) or type(unreachable).__name__}"
+                    self._problems[place] = f"{consumer.stream}: {reason_of(unreachable)}"
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _look_at(self, consumer: Consumer) -> None:

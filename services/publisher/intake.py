@@ -21,7 +21,7 @@ from shared.addressed import require
 from shared.configuration import Change
 from shared.errors import MessageRefused
 from shared.following import Stored
-from shared.handling import AWAY
+from shared.handling import AWAY, reason_of
 from shared.reading import message_at, present_message
 from shared.streams import CHECK_RESULTS
 
@@ -132,9 +132,7 @@ class Intake:
                     await broken.settle(self._jetstream, stored, reason, created())
                     before = await present_message(self._jetstream, CHECK_RESULTS, stored.subject)
                 except AWAY as away:
-                    log.warning(
-                        "a broken result waits", subject=stored.subject, reason=str(away) or type(away).__name__
-                    )
+                    log.warning("a broken result waits", subject=stored.subject, reason=reason_of(away))
                     await asyncio.sleep(1.0)
                     continue
                 self._taken(one)
@@ -151,7 +149,7 @@ class Intake:
             try:
                 stored = await message_at(self._jetstream, CHECK_RESULTS, self._left_out[0])
             except AWAY as away:
-                log.warning("broken results wait", results=len(self._left_out), reason=str(away) or type(away).__name__)
+                log.warning("broken results wait", results=len(self._left_out), reason=reason_of(away))
                 await asyncio.sleep(1.0)
                 continue
             self._left_out.popleft()

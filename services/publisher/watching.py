@@ -19,6 +19,7 @@ from services.publisher.errors import BehindTheStreams
 from services.publisher.pace import Clock
 from services.publisher.signs import sign_of
 from services.publisher.watcher import Watcher
+from shared.handling import reason_of
 
 LOOK_SECONDS = 1.0
 GO_ON_SECONDS = 0.1
@@ -70,7 +71,7 @@ class Watching:
         try:
             signs = {pool: await sign_of(self._jetstream, pool, self._clock.now()) for pool in self._watcher.pools}
         except (NatsError, TimeoutError) as away:  # what is not known of a pool is never told
-            log.warning("can't see whether checkers are there", reason=str(away) or type(away).__name__)
+            log.warning("can't see whether checkers are there", reason=reason_of(away))
         else:
             self._watcher.signs(signs, self._clock.now())
 

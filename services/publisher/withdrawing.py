@@ -21,6 +21,7 @@ from shared import subjects
 from shared.cloudevents import headers_of
 from shared.errors import PublishRefused, PublishUnconfirmed
 from shared.events import CheckResult
+from shared.handling import reason_of
 from shared.publishing import publish
 from shared.streams import CHECK_RESULTS
 
@@ -55,7 +56,7 @@ class Withdrawing:
             try:
                 await self.write(endings)
             except (BehindTheStreams, PublishUnconfirmed, NatsError, TimeoutError) as away:
-                log.warning("withdrawals wait", waiting=len(endings), reason=str(away) or type(away).__name__)
+                log.warning("withdrawals wait", waiting=len(endings), reason=reason_of(away))
                 await asyncio.sleep(1.0)
 
     async def write(self, endings: Sequence[Ending]) -> None:

@@ -19,7 +19,7 @@ from shared import subjects
 from shared.cloudevents import headers_of
 from shared.errors import PublishRefused
 from shared.events import RunRequested
-from shared.handling import AWAY
+from shared.handling import AWAY, reason_of
 from shared.publishing import publish
 from shared.streams import CHECK_RUNS
 
@@ -78,7 +78,7 @@ class Asker:
                 await self.bucket.read_again(step.unit.key)
                 return ""
         except AWAY as failed:
-            return f"can't ask for runs: {str(failed) or type(failed).__name__}"
+            return f"can't ask for runs: {reason_of(failed)}"
         return None
 
     async def _request(self, step: Step, *, is_quiet: bool) -> None:

@@ -21,7 +21,7 @@ from services.scheduler.slot_bucket import SlotBucket
 from services.scheduler.telemetry import NEXT_WAKE_UP, REFUSED, TARGETS, UNITS
 from shared import subjects
 from shared.configuration import Change
-from shared.handling import AWAY
+from shared.handling import AWAY, reason_of
 from shared.reading import last_sequence
 from shared.stage import FollowedConfiguration
 from shared.streams import CHECK_RESULTS, CHECK_RUNS
@@ -121,7 +121,7 @@ class Scheduler:
             try:
                 return await self.bucket.start()
             except AWAY as away:
-                self._fail(str(away) or type(away).__name__)
+                self._fail(reason_of(away))
                 await asyncio.sleep(WAIT_SECONDS)
 
     async def _present(self) -> Present:

@@ -26,7 +26,7 @@ from shared import leases
 from shared.alertmanager_errors import AlertmanagerError, SilenceRefused
 from shared.ending import end
 from shared.errors import LeaseLost, PublishUnconfirmed, StreamMissing
-from shared.handling import AWAY
+from shared.handling import AWAY, reason_of
 from shared.leases import Lease
 from shared.mutes import SilenceMade
 
@@ -85,7 +85,7 @@ class Rounds:
             async with _leased(self._jetstream, f"silencer/{self.cluster.name}", self._holder) as lease:
                 is_good = await self._compare(lease)
         except PASSING as passing:
-            reason = str(passing) or type(passing).__name__
+            reason = reason_of(passing)
             self.problem = reason if isinstance(passing, StreamMissing | PublishUnconfirmed) else self.problem
             log.warning("a round was given up", alertmanager=self.cluster.name, reason=reason)
             return False

@@ -20,7 +20,7 @@ from services.silencer.results import needs_lookup, settled, tended
 from services.silencer.wanted import Mute, Wanted
 from shared.configuration import Configuration, Muting
 from shared.errors import ScheduleRefused
-from shared.handling import AWAY
+from shared.handling import AWAY, reason_of
 from shared.mutes import DEFAULT_MUTE, LONGEST_MUTE, MuteResult
 from shared.schedules import parse_duration
 from shared.stage import FollowedConfiguration
@@ -79,7 +79,7 @@ class Tending:
                 if not await self.go_round():
                     pause_seconds = every_seconds
             except (*AWAY, ResultContested) as passing:
-                log.warning("tending was given up", reason=str(passing) or type(passing).__name__)
+                log.warning("tending was given up", reason=reason_of(passing))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_seconds):
                     await self.bell.wait()
