@@ -16,6 +16,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
+from shared.streams import streams
 from tests.faults.links import LOCALHOST, Link
 from tests.faults.small_disk import SmallDisk, nats_on
 from tests.integration.checker_fleet import eventually
@@ -23,6 +24,7 @@ from watchword.embedded import EmbeddedServer, NatsSettings, embedded_nats
 from watchword.processes import free_port
 
 COUNT = 3
+ALL_STREAMS = tuple(config.name or "" for config in streams())
 NOWHERE = f"{LOCALHOST}:1"
 """What each server tells the others of the way to it, and they each other: else two may meet past their links."""
 

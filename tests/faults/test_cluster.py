@@ -16,9 +16,9 @@ from nats.errors import Error as NatsError
 from shared.errors import StreamCutOff
 from shared.following import Follower
 from shared.publishing import publish
-from shared.streams import CHECK_RESULTS, CHECK_RUNS, streams
+from shared.streams import CHECK_RESULTS, CHECK_RUNS
 from tests.conftest import StartAlertmanager
-from tests.faults.cluster import COUNT, Cluster, cluster_in, leader_of, make_leader
+from tests.faults.cluster import ALL_STREAMS, COUNT, Cluster, cluster_in, leader_of, make_leader
 from tests.faults.snapshots import put_all_back, save_all
 from tests.faults.truth import Truth
 from tests.faults.whole import MUTED, STAGES, STEADY, Whole
@@ -180,7 +180,7 @@ async def test_the_server_that_all_hang_on_is_cut_off_from_the_others_but_not_fr
     times = {"WATCHWORD_RESEND_SECONDS": "2", "WATCHWORD_SHORTEST_LEASE_SECONDS": f"{LEASE_SECONDS}"}
     async with whole_on(others, start_alertmanager(), tmp_path, truth, place, replicas=COUNT) as whole:
         await begin_all_at(whole, cluster, 0, WATCHWORD_NATS_URL=cluster.url, **times)
-        await make_leader(whole.pipeline.fleet.client, 0, *(config.name or "" for config in streams()))
+        await make_leader(whole.pipeline.fleet.client, 0, *ALL_STREAMS)
         async with whole.steady():
             cluster.cut_off_from_the_others(0)
             truth.weaken(3)
@@ -202,11 +202,10 @@ async def test_each_server_in_turn_is_killed_and_comes_back(
 ) -> None:
     whole = whole_cluster
     await whole.begin()
-    names = [config.name or "" for config in streams()]
     async with whole.steady():
         acknowledged = []
         for number in range(COUNT):
-            await make_leader(whole.pipeline.fleet.client, number if is_leader else (number + 1) % COUNT, *names)
+            await make_leader(whole.pipeline.fleet.client, number if is_leader else (number + 1) % COUNT, *ALL_STREAMS)
             acknowledged.append(await whole.check())
             cluster.servers[number].process.kill()
             acknowledged.append(await whole.check())

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from shared.streams import streams
 from tests.conftest import StartAlertmanager
-from tests.faults.cluster import COUNT, cluster_in, make_leader
+from tests.faults.cluster import ALL_STREAMS, COUNT, cluster_in, make_leader
 from tests.faults.small_disk import SmallDisk, nats_on, small_disk
 from tests.faults.truth import Truth
 from tests.faults.whole import MUTED, STEADY, Whole
@@ -75,7 +74,7 @@ async def test_a_member_of_a_cluster_whose_disk_is_full_is_done_without_and_is_o
         whole_on(cluster.url, start_alertmanager(), tmp_path, truth, place, replicas=COUNT) as whole,
     ):
         await whole.begin()
-        await make_leader(whole.pipeline.fleet.client, 0 if leads else 1, *(config.name or "" for config in streams()))
+        await make_leader(whole.pipeline.fleet.client, 0 if leads else 1, *ALL_STREAMS)
         async with whole.steady():
             disk.fill()
             acknowledged = []
@@ -88,7 +87,7 @@ async def test_a_member_of_a_cluster_whose_disk_is_full_is_done_without_and_is_o
             disk.make_room()
             cluster.servers[0].process.kill()
             await whole.restarted(cluster.servers[0])
-            await make_leader(whole.pipeline.fleet.client, 0, *(config.name or "" for config in streams()))
+            await make_leader(whole.pipeline.fleet.client, 0, *ALL_STREAMS)
             await whole.works()
             await whole.ready()
         assert await whole.pipeline.fleet.count("DEAD_LETTERS") == 0

@@ -5,11 +5,11 @@ reads of the settings is what the server gives to everybody. A connection that h
 """
 
 import asyncio
-import contextlib
 import logging
 import math
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -205,17 +205,14 @@ async def _collected(
     await connection.execute(_begin(wanted, seconds))
     rows: list[Row] = []
     try:
-        async with (
-            connection.cursor(row_factory=_by_name) as cursor,
-            contextlib.aclosing(_streamed(cursor, wanted)) as stream,
-        ):
+        async with connection.cursor(row_factory=_by_name) as cursor, aclosing(_streamed(cursor, wanted)) as stream:
             async for row in stream:
                 try:
                     budget.take(row)
                 except ResultTooLarge:
                     # Otherwise psycopg would read the rest of the result before it lets go of the connection. A server
                     # that does not take the cancellation learns it from the closed connection.
-                    with contextlib.suppress(psycopg.Error):
+                    with suppress(psycopg.Error):
                         await connection.cancel_safe(timeout=STOP_SECONDS)
                     await connection.close()
                     raise
