@@ -83,7 +83,8 @@ async def publish(
     if expected is not None:
         sent[EXPECTED_STREAM] = expected
     tries = 0
-    give_up_at = time.monotonic() + retry_seconds
+    began = time.monotonic()
+    give_up_at = began + retry_seconds
 
     async def send() -> api.PubAck:
         nonlocal tries
@@ -104,7 +105,7 @@ async def publish(
         except PASSING as passing:
             why = _reason(passing, expected)
         log.warning("a message is not stored yet, trying again", subject=subject, reason=why)
-        with _told(jetstream, f"{subject}: no acknowledgement ({why})", give_up_at - retry_seconds):
+        with _told(jetstream, f"{subject}: no acknowledgement ({why})", began):
             async for attempt in stamina.retry_context(
                 on=PASSING,
                 attempts=None,
@@ -131,15 +132,16 @@ async def publish(
 
 
 def problems(client: Client) -> list[str]:
-    """Return what a connection could not store for longer than one try takes, for people. NATS 2.15 answers nothing
-    while its disk is full, and stores nothing afterwards until it is started anew: then this is the only sign.
+    """Return what a connection could not store for longer than one try takes, the oldest by name, for people. NATS 2.15
+    answers nothing while its disk is full, and stores nothing afterwards until it is started anew: then this is the
+    only sign.
     """
     now = time.monotonic()
-    told = [what for since, what in _waiting.get(client, {}).values() if now - since >= ANSWER_SECONDS]
+    told = sorted(one for one in _waiting.get(client, {}).values() if now - one[0] >= ANSWER_SECONDS)
     if not told:
         return []
     many = f"{len(told)} messages are" if len(told) > 1 else "a message is"
-    return [f"{many} not stored for {ANSWER_SECONDS:g} s or longer: {told[0]}"]
+    return [f"{many} not stored for {ANSWER_SECONDS:g} s or longer: {told[0][1]}"]
 
 
 @contextlib.contextmanager
